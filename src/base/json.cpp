@@ -1,0 +1,13 @@
+#include "base/json.h"
+
+namespace addend {
+
+Json ParseJson(std::string_view text, std::string_view origin) {
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    throw Error(origin, ": not valid JSON: byte ", error.byte, " of ", text.size());
+  }
+}
+
+}  // namespace addend

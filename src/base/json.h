@@ -1,0 +1,24 @@
+// JSON by nlohmann-json, with errors that name the file. Include this, not the library.
+#pragma once
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+namespace addend {
+
+using Json = nlohmann::ordered_json;
+
+// Throws Error "ORIGIN: not valid JSON: ..." on bad text.
+Json ParseJson(std::string_view text, std::string_view origin);
+
+// value[key] as T; throws Error naming origin and key when it is missing or of another type.
+// (An integer is accepted where a floating-point number is wanted, and never the other way round.)
+template <typename T>
+T JsonField(const Json& value, const char* key, std::string_view origin);
+// The same with a default for a key that is missing or null.
+template <typename T>
+T JsonField(const Json& value, const char* key, std::string_view origin, const T& if_missing);
+
+}  // namespace addend
+
+#include "base/json_inl.h"
