@@ -30,7 +30,8 @@ std::pair<int, size_t> OpenRegular(const Path& path) {
 }
 
 void SyncDirectory(const Path& directory) {
-  const int descriptor = open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int descriptor =
+      open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;  // the rename itself succeeded; only its durability is less certain
   fsync(descriptor);
   close(descriptor);
@@ -94,7 +95,9 @@ void AtomicFile::Write(std::span<const std::byte> bytes) {
   }
 }
 
-void AtomicFile::Write(std::string_view text) { Write(std::as_bytes(std::span(text.data(), text.size()))); }
+void AtomicFile::Write(std::string_view text) {
+  Write(std::as_bytes(std::span(text.data(), text.size())));
+}
 
 void AtomicFile::Commit() {
   if (fsync(descriptor_) != 0) throw Error(path_.string(), ": cannot write: ", std::strerror(errno));

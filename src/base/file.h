@@ -1,4 +1,5 @@
-// Files: reading by memory map, writing so that a name either holds the whole new content or what it held before.
+// Files: reading by memory map, writing so that a name either holds the whole new content or what it held
+// before.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +13,8 @@ namespace addend {
 using Path = std::filesystem::path;
 
 // A read-only view of a whole regular file. Movable; the bytes stay where they are.
-// Throws Error when the file cannot be opened, is not a regular file, or cannot be mapped. An empty file gives an empty span.
+// Throws Error when the file cannot be opened, is not a regular file, or cannot be mapped. An empty file
+// gives an empty span.
 class MappedFile {
  public:
   explicit MappedFile(const Path& path);
@@ -30,7 +32,8 @@ class MappedFile {
 };
 
 // Writes to a temporary name beside `path`; Commit() syncs and renames, so that `path` is never half-written.
-// Without Commit the temporary file is removed. All functions throw Error with the reason (disk full, no permission, ...).
+// Without Commit the temporary file is removed. All functions throw Error with the reason (disk full, no
+// permission, ...).
 class AtomicFile {
  public:
   explicit AtomicFile(const Path& path);

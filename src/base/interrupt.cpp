@@ -26,9 +26,13 @@ void CatchInterrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-bool InterruptRequested() { return requested != 0; }
+bool InterruptRequested() {
+  return requested != 0;
+}
 
-void ClearInterrupt() { requested = 0; }
+void ClearInterrupt() {
+  requested = 0;
+}
 
 void ThrowIfInterrupted() {
   if (InterruptRequested()) throw Interrupted("interrupted");

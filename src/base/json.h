@@ -1,8 +1,7 @@
 // JSON by nlohmann-json, with errors that name the file. Include this, not the library.
 #pragma once
-#include <string_view>
-
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 namespace addend {
 

@@ -11,16 +11,21 @@ namespace json_detail {
 
 template <typename T>
 bool Holds(const Json& value) {
-  if constexpr (std::is_same_v<T, bool>) return value.is_boolean();
+  if constexpr (std::is_same_v<T, bool>)
+    return value.is_boolean();
   else if constexpr (std::is_unsigned_v<T>)
     return value.is_number_unsigned() && value.get<uint64_t>() <= std::numeric_limits<T>::max();
   else if constexpr (std::is_integral_v<T>)
     return value.is_number_integer() &&
-           (!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t(std::numeric_limits<T>::max())) &&
+           (!value.is_number_unsigned() ||
+            value.get<uint64_t>() <= uint64_t(std::numeric_limits<T>::max())) &&
            (value.is_number_unsigned() || value.get<int64_t>() >= int64_t(std::numeric_limits<T>::min()));
-  else if constexpr (std::is_floating_point_v<T>) return value.is_number();
-  else if constexpr (std::is_same_v<T, std::string>) return value.is_string();
-  else return true;  // containers: get<T>() checks
+  else if constexpr (std::is_floating_point_v<T>)
+    return value.is_number();
+  else if constexpr (std::is_same_v<T, std::string>)
+    return value.is_string();
+  else
+    return true;  // containers: get<T>() checks
 }
 
 }  // namespace json_detail
@@ -29,7 +34,8 @@ template <typename T>
 T JsonField(const Json& value, const char* key, std::string_view origin) {
   if (!value.is_object() || !value.contains(key)) throw Error(origin, ": '", key, "' is missing");
   const Json& field = value.at(key);
-  if (!json_detail::Holds<T>(field)) throw Error(origin, ": '", key, "' has the wrong type or range: ", field.dump().substr(0, 80));
+  if (!json_detail::Holds<T>(field))
+    throw Error(origin, ": '", key, "' has the wrong type or range: ", field.dump().substr(0, 80));
   try {
     return field.get<T>();
   } catch (const Json::exception&) {

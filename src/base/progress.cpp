@@ -70,7 +70,9 @@ class Console {
 }  // namespace
 
 Progress ConsoleProgress(std::FILE* stream) {
-  return [console = std::make_shared<Console>(stream)](const ProgressUpdate& update) { console->Update(update); };
+  return [console = std::make_shared<Console>(stream)](const ProgressUpdate& update) {
+    console->Update(update);
+  };
 }
 
 std::string DurationText(double seconds) {

@@ -1,4 +1,5 @@
-// Progress of long work, with an estimate of the time left. Libraries report; a sink of the command line prints.
+// Progress of long work, with an estimate of the time left. Libraries report; a sink of the command line
+// prints.
 #pragma once
 #include <chrono>
 #include <cstdio>
@@ -8,17 +9,17 @@
 namespace addend {
 
 struct ProgressUpdate {
-  std::string stage;   // "factorize"; a new name starts a new bar
-  double done = 0;     // in any unit, 0 <= done <= total
+  std::string stage;  // "factorize"; a new name starts a new bar
+  double done = 0;    // in any unit, 0 <= done <= total
   double total = 0;
-  std::string note;    // shown after the bar: "layer 3 of 30, error 0.213"
+  std::string note;  // shown after the bar: "layer 3 of 30, error 0.213"
 };
 
 // Called from the thread that runs the work, as often as it likes: the sink limits how often it prints.
 using Progress = std::function<void(const ProgressUpdate&)>;
 
-// Prints to `stream`: a bar that redraws itself on a terminal, else a plain line every few seconds. The last update of
-// a stage (done == total) is always printed.
+// Prints to `stream`: a bar that redraws itself on a terminal, else a plain line every few seconds. The last
+// update of a stage (done == total) is always printed.
 Progress ConsoleProgress(std::FILE* stream);
 
 // For code that was given no sink.

@@ -42,7 +42,9 @@ uint64_t Rng::Below(uint64_t bound) {
   return static_cast<uint64_t>((static_cast<Wide>(Next()) * bound) >> 64);
 }
 
-double Rng::Uniform() { return static_cast<double>(Next() >> 11) * 0x1p-53; }
+double Rng::Uniform() {
+  return static_cast<double>(Next() >> 11) * 0x1p-53;
+}
 
 float Rng::Normal() {
   if (has_spare_) {

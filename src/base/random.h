@@ -9,7 +9,8 @@ namespace addend {
 class Rng {
  public:
   explicit Rng(uint64_t seed);
-  // An independent stream for `name`, so that the result for one matrix does not depend on which were done before it.
+  // An independent stream for `name`, so that the result for one matrix does not depend on which were done
+  // before it.
   Rng(uint64_t seed, std::string_view name);
 
   uint64_t Next();

@@ -2,10 +2,13 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -15,7 +18,8 @@
 namespace addend {
 namespace {
 
-// Long enough to bridge the serial code between two loops of one layer, short enough to be unnoticed when idle.
+// Long enough to bridge the serial code between two loops of one layer, short enough to be unnoticed when
+// idle.
 constexpr int kSpins = 5000;
 
 thread_local bool inside_loop = false;
@@ -44,37 +48,46 @@ T WaitWhile(std::atomic<T>& value, T old) {
 
 struct ThreadPool::State {
   std::vector<std::thread> workers;
-  std::atomic<uint32_t> generation{0};  // bumped to start a loop
-  std::atomic<uint32_t> running{0};     // workers that have not finished the current loop
+  std::atomic<uint32_t> generation{0};  // bumped to call sleeping workers to a new loop
   std::atomic<bool> stop{false};
 
-  // The current loop; written before `generation` is bumped.
+  // The current loop. A thread claims an item by taking one from `unclaimed`; the other fields are written
+  // before `unclaimed` becomes positive and stay as they are until every claimed item is done, so whoever
+  // holds an item may read them. The caller never waits for a worker that claimed nothing: one that wakes
+  // late costs no time.
   size_t count = 0;
   void (*call)(void*, size_t) = nullptr;
   void* context = nullptr;
-  std::atomic<size_t> next{0};
+  std::atomic<int64_t> unclaimed{0};
+  std::atomic<uint32_t> done{0};
+  std::atomic<bool> failed{false};
   std::mutex error_mutex;
   std::exception_ptr error;
 
   void Work() {
     inside_loop = true;
-    try {
-      for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) call(context, i);
-    } catch (...) {
-      next.store(count, std::memory_order_relaxed);  // the others stop after their current item
-      const std::lock_guard lock(error_mutex);
-      if (!error) error = std::current_exception();
+    for (int64_t left; (left = unclaimed.fetch_sub(1, std::memory_order_acq_rel)) > 0;) {
+      const size_t items = count;
+      if (!failed.load(std::memory_order_relaxed)) RunItem(items - static_cast<size_t>(left));
+      if (done.fetch_add(1, std::memory_order_acq_rel) + 1 == items) done.notify_one();
     }
     inside_loop = false;
   }
 
+  void RunItem(size_t i) {
+    try {
+      call(context, i);
+    } catch (...) {
+      const std::lock_guard lock(error_mutex);
+      if (!failed.exchange(true)) error = std::current_exception();
+    }
+  }
+
   void WorkerLoop() {
     uint32_t seen = 0;
-    while (true) {
-      seen = WaitWhile(generation, seen);
-      if (stop.load(std::memory_order_relaxed)) return;
+    while (!stop.load(std::memory_order_acquire)) {
       Work();
-      if (running.fetch_sub(1, std::memory_order_acq_rel) == 1) running.notify_one();
+      seen = WaitWhile(generation, seen);
     }
   }
 };
@@ -93,9 +106,11 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : state_->workers) worker.join();
 }
 
-size_t ThreadPool::size() const { return state_->workers.size() + 1; }
+size_t ThreadPool::size() const {
+  return state_->workers.size() + 1;
+}
 
-void ThreadPool::Run(size_t count, void (*call)(void*, size_t), void* context) {
+void ThreadPool::Run(size_t count, void (*call)(void* context, size_t i), void* context) {
   if (count <= 1 || state_->workers.empty() || inside_loop) {
     for (size_t i = 0; i < count; ++i) call(context, i);
     return;
@@ -104,14 +119,16 @@ void ThreadPool::Run(size_t count, void (*call)(void*, size_t), void* context) {
   state.count = count;
   state.call = call;
   state.context = context;
-  state.error = nullptr;
-  state.next.store(0, std::memory_order_relaxed);
-  state.running.store(static_cast<uint32_t>(state.workers.size()), std::memory_order_relaxed);
+  state.done.store(0, std::memory_order_relaxed);
+  state.failed.store(false, std::memory_order_relaxed);
+  state.unclaimed.store(static_cast<int64_t>(count), std::memory_order_release);
   state.generation.fetch_add(1, std::memory_order_release);
   state.generation.notify_all();
   state.Work();
-  for (uint32_t left; (left = state.running.load(std::memory_order_acquire)) != 0;) WaitWhile(state.running, left);
-  if (state.error) std::rethrow_exception(state.error);
+  for (uint32_t finished; (finished = state.done.load(std::memory_order_acquire)) != count;) {
+    WaitWhile(state.done, finished);
+  }
+  if (state.failed) std::rethrow_exception(std::exchange(state.error, nullptr));
 }
 
 size_t AvailableCpus() {

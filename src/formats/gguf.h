@@ -15,12 +15,12 @@
 namespace addend {
 
 // An array of one element type. Nested arrays do not occur in practice and are refused.
-using GgufArray = std::variant<std::vector<uint8_t>, std::vector<int8_t>, std::vector<uint16_t>, std::vector<int16_t>,
-                               std::vector<uint32_t>, std::vector<int32_t>, std::vector<float>, std::vector<bool>,
-                               std::vector<std::string>, std::vector<uint64_t>, std::vector<int64_t>,
-                               std::vector<double>>;
-using GgufValue = std::variant<uint8_t, int8_t, uint16_t, int16_t, uint32_t, int32_t, float, bool, std::string,
-                               uint64_t, int64_t, double, GgufArray>;
+using GgufArray =
+    std::variant<std::vector<uint8_t>, std::vector<int8_t>, std::vector<uint16_t>, std::vector<int16_t>,
+                 std::vector<uint32_t>, std::vector<int32_t>, std::vector<float>, std::vector<bool>,
+                 std::vector<std::string>, std::vector<uint64_t>, std::vector<int64_t>, std::vector<double>>;
+using GgufValue = std::variant<uint8_t, int8_t, uint16_t, int16_t, uint32_t, int32_t, float, bool,
+                               std::string, uint64_t, int64_t, double, GgufArray>;
 
 // Keys in file order, each once.
 class GgufMetadata {
@@ -63,13 +63,16 @@ struct GgufTensor {
 
 class GgufFile {
  public:
-  // Maps and checks the whole structure: every count, offset, size, type, alignment and duplicate. Throws Error.
+  // Maps and checks the whole structure: every count, offset, size, type, alignment and duplicate. Throws
+  // Error.
   explicit GgufFile(const Path& path);
 
   const Path& path() const { return file_.path(); }
   uint32_t version() const { return version_; }
   const GgufMetadata& metadata() const { return metadata_; }
-  const std::vector<GgufTensor>& tensors() const { return tensors_; }  // in file order; bytes point into the map
+  const std::vector<GgufTensor>& tensors() const {
+    return tensors_;
+  }  // in file order; bytes point into the map
   const GgufTensor* Find(std::string_view name) const;
   const GgufTensor& Tensor(std::string_view name) const;  // Error when missing
 

@@ -1,5 +1,6 @@
-// Products with sign matrices: what a compressed model spends its time in. Only additions touch the activations.
-// Signs are stored in plain order (tensor/sign_matrix.h) and repacked here into what the target in use wants.
+// Products with sign matrices: what a compressed model spends its time in. Only additions touch the
+// activations. Signs are stored in plain order (tensor/sign_matrix.h) and repacked here into what the target
+// in use wants.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -32,8 +33,8 @@ enum class Precision {
 };
 
 // y[t][r] = sum over c of signs(r, c) * x[t][c].   x: (tokens, cols), y: (tokens, rows), any sizes.
-// The result is the same for any number of threads, and a token's result does not depend on the other tokens of the call
-// only within the error bound (few and many tokens take different kernels).
+// The result is the same for any number of threads, and a token's result does not depend on the other tokens
+// of the call only within the error bound (few and many tokens take different kernels).
 void SignProduct(const PackedSigns& signs, ConstMatrixView x, MatrixView y, ThreadPool& pool,
                  Precision precision = Precision::kNear);
 

@@ -1,6 +1,7 @@
-// Shape and arithmetic of a decoder-only transformer of the Llama family: everything that the forward pass needs to know
-// and that is not a weight. The loaders (model/load*.cpp) translate config.json and GGUF keys into it; differences between
-// architectures are values here, never `if (architecture == ...)` in the arithmetic.
+// Shape and arithmetic of a decoder-only transformer of the Llama family: everything that the forward pass
+// needs to know and that is not a weight. The loaders (model/load*.cpp) translate config.json and GGUF keys
+// into it; differences between architectures are values here, never `if (architecture == ...)` in the
+// arithmetic.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -10,7 +11,8 @@
 namespace addend {
 
 enum class Architecture { kLlama, kMistral, kQwen2, kQwen3, kGemma2, kGemma3 };
-std::string_view Name(Architecture architecture);  // "llama", ...: GGUF's general.architecture and config.json's model_type
+std::string_view Name(
+    Architecture architecture);  // "llama", ...: GGUF's general.architecture and config.json's model_type
 
 enum class Activation { kSilu, kGeluTanh };
 
@@ -33,7 +35,7 @@ struct ModelConfig {
   size_t head_dim = 0;      // need not be hidden / heads
   size_t feed_forward = 0;  // width between gate/up and down
   size_t vocabulary = 0;
-  size_t context = 0;       // longest sequence that it was trained for
+  size_t context = 0;  // longest sequence that it was trained for
 
   float norm_epsilon = 1e-5f;
   Activation activation = Activation::kSilu;
@@ -46,10 +48,12 @@ struct ModelConfig {
   float attention_softcap = 0;  // s <- cap * tanh(s / cap); 0 = none
   float logit_softcap = 0;
 
-  // Rotary embedding on pairs (i, i + head_dim / 2), the Hugging Face order. Interleaved sources are permuted at load.
+  // Rotary embedding on pairs (i, i + head_dim / 2), the Hugging Face order. Interleaved sources are permuted
+  // at load.
   float rope_theta = 10000;
   RopeScaling rope_scaling;
-  float rope_theta_sliding = 10000;  // for sliding-window blocks, unscaled (Gemma 3); else equal to rope_theta
+  float rope_theta_sliding =
+      10000;  // for sliding-window blocks, unscaled (Gemma 3); else equal to rope_theta
 
   size_t sliding_window = 0;  // a token sees itself and the window - 1 tokens before; 0 = all
   std::vector<bool> slides;   // for each block: is its attention limited to the window?
@@ -57,7 +61,8 @@ struct ModelConfig {
   size_t q_size() const { return heads * head_dim; }
   size_t kv_size() const { return kv_heads * head_dim; }
 
-  // Throws Error naming the field when the values do not belong together or are absurd (0, or beyond any real model).
+  // Throws Error naming the field when the values do not belong together or are absurd (0, or beyond any real
+  // model).
   void Validate(std::string_view origin) const;
 };
 

@@ -1,5 +1,5 @@
-// A language model in memory, dense or compressed or half of each. Dense weights stay in the mapped input file and are
-// decoded row by row when they are needed: loading a model costs no memory for them.
+// A language model in memory, dense or compressed or half of each. Dense weights stay in the mapped input
+// file and are decoded row by row when they are needed: loading a model costs no memory for them.
 #pragma once
 #include <array>
 #include <memory>
@@ -22,7 +22,8 @@ namespace addend {
 class StoredMatrix {
  public:
   StoredMatrix() = default;
-  StoredMatrix(DType type, size_t rows, size_t cols, std::span<const std::byte> view);  // caller keeps the bytes alive
+  StoredMatrix(DType type, size_t rows, size_t cols,
+               std::span<const std::byte> view);  // caller keeps the bytes alive
   StoredMatrix(DType type, size_t rows, size_t cols, std::vector<std::byte> owned);
   static StoredMatrix FromFloats(ConstMatrixView values, DType type);  // quantises
 
@@ -53,16 +54,17 @@ struct Linear {
 };
 
 enum class LinearKind { kQ, kK, kV, kO, kGate, kUp, kDown };
-inline constexpr std::array kLinearKinds = {LinearKind::kQ,    LinearKind::kK,  LinearKind::kV,   LinearKind::kO,
-                                            LinearKind::kGate, LinearKind::kUp, LinearKind::kDown};
-std::string_view Name(LinearKind kind);                // "attn_q", ..., "ffn_down": GGUF's names
+inline constexpr std::array kLinearKinds = {LinearKind::kQ,   LinearKind::kK,    LinearKind::kV,
+                                            LinearKind::kO,   LinearKind::kGate, LinearKind::kUp,
+                                            LinearKind::kDown};
+std::string_view Name(LinearKind kind);                 // "attn_q", ..., "ffn_down": GGUF's names
 std::string LinearName(size_t block, LinearKind kind);  // "blk.3.attn_q"
 
 struct Block {
   std::array<Linear, kLinearKinds.size()> linears;  // by LinearKind
   // Norm gains as they multiply (Gemma's "1 + w" is added at load).
   std::vector<float> attention_norm, feed_forward_norm;
-  std::vector<float> q_norm, k_norm;                                // head_dim each; config.qk_norm
+  std::vector<float> q_norm, k_norm;                               // head_dim each; config.qk_norm
   std::vector<float> post_attention_norm, post_feed_forward_norm;  // config.post_norms
 
   Linear& operator[](LinearKind kind) { return linears[static_cast<size_t>(kind)]; }
@@ -76,25 +78,27 @@ struct Model {
   std::vector<float> final_norm;
   std::vector<Block> blocks;
 
-  // What travels with the weights: tokenizer.* keys (see tokenizer/tokenizer.h), general.* keys, and for a compressed
-  // model the recipe under addend.*.
+  // What travels with the weights: tokenizer.* keys (see tokenizer/tokenizer.h), general.* keys, and for a
+  // compressed model the recipe under addend.*.
   GgufMetadata metadata;
   std::vector<std::shared_ptr<const void>> storage;  // keeps mapped files alive
 
   const StoredMatrix& HeadMatrix() const { return head ? *head : embedding; }
 };
 
-// Reads a Hugging Face folder, a GGUF file of a supported architecture, or one of our compressed GGUF files (docs/format.md).
-// Checks every shape against the config and the checksums of compressed files; throws Error.
+// Reads a Hugging Face folder, a GGUF file of a supported architecture, or one of our compressed GGUF files
+// (docs/format.md). Checks every shape against the config and the checksums of compressed files; throws
+// Error.
 Model LoadModel(const Path& path);
 
-// Writes `model` as our compressed GGUF: factored linears as signs and scales, dense ones as they are, the embedding and
-// head in their type, metadata as given, a checksum for each tensor. Atomic.
+// Writes `model` as our compressed GGUF: factored linears as signs and scales, dense ones as they are, the
+// embedding and head in their type, metadata as given, a checksum for each tensor. Atomic.
 void SaveModel(const Model& model, const Path& path);
 
 // Dense exports that other programs run. Weights become F16 (`type` F16 or F32).
 void ExportGguf(const Model& model, const Path& path, DType type);
-// `source`: folder or file that the tokenizer files come from when the model's metadata has no tokenizer.json.
+// `source`: folder or file that the tokenizer files come from when the model's metadata has no
+// tokenizer.json.
 void ExportHuggingFace(const Model& model, const Path& folder, DType type);
 
 // Bits over all weights: of the linears by the factored formula, and of the whole file's tensors.

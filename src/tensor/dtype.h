@@ -1,5 +1,6 @@
-// The element types of files, and their conversion to and from float32, exactly as ggml and safetensors define them.
-// Block types store `block_elements` consecutive values of a row in `block_bytes`; rows are whole blocks.
+// The element types of files, and their conversion to and from float32, exactly as ggml and safetensors
+// define them. Block types store `block_elements` consecutive values of a row in `block_bytes`; rows are
+// whole blocks.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -10,9 +11,24 @@ namespace addend {
 
 // Numbered as in GGUF files (ggml_type).
 enum class DType : uint32_t {
-  kF32 = 0, kF16 = 1, kQ4_0 = 2, kQ4_1 = 3, kQ5_0 = 6, kQ5_1 = 7, kQ8_0 = 8,
-  kQ2_K = 10, kQ3_K = 11, kQ4_K = 12, kQ5_K = 13, kQ6_K = 14,
-  kI8 = 24, kI16 = 25, kI32 = 26, kI64 = 27, kF64 = 28, kBF16 = 30,
+  kF32 = 0,
+  kF16 = 1,
+  kQ4_0 = 2,
+  kQ4_1 = 3,
+  kQ5_0 = 6,
+  kQ5_1 = 7,
+  kQ8_0 = 8,
+  kQ2_K = 10,
+  kQ3_K = 11,
+  kQ4_K = 12,
+  kQ5_K = 13,
+  kQ6_K = 14,
+  kI8 = 24,
+  kI16 = 25,
+  kI32 = 26,
+  kI64 = 27,
+  kF64 = 28,
+  kBF16 = 30,
 };
 
 struct DTypeInfo {
