@@ -4,6 +4,7 @@
 // arithmetic.
 #pragma once
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,14 +16,25 @@ std::string_view Name(
     Architecture architecture);  // "llama", ...: GGUF's general.architecture and config.json's model_type
 
 enum class Activation { kSilu, kGeluTanh };
+std::string_view Name(Activation activation);  // "silu", "gelu_tanh"
 
+// How the rotary frequencies differ from theta^(-2 i / head_dim): each is divided by a factor of its own.
 struct RopeScaling {
-  enum class Kind { kNone, kLinear, kLlama3 };
+  enum class Kind {
+    kNone,     // 1
+    kLinear,   // `factor`
+    kLlama3,   // 1 for short waves, `factor` for waves longer than the original context, smoothly from one to
+               // the other
+    kFactors,  // `factors`, as GGUF files list them in place of the parameters of llama3
+  };
   Kind kind = Kind::kNone;
-  float factor = 1;
-  float low_frequency_factor = 1, high_frequency_factor = 4;  // llama3 only
-  size_t original_context = 8192;                             // llama3 only
+  float factor = 1;                                           // kLinear, kLlama3
+  float low_frequency_factor = 1, high_frequency_factor = 4;  // kLlama3
+  size_t original_context = 8192;                             // kLlama3
+  std::vector<float> factors;                                 // kFactors: head_dim / 2
+  bool operator==(const RopeScaling&) const = default;
 };
+std::string_view Name(RopeScaling::Kind kind);  // "none", "linear", "llama3", "factors"
 
 struct ModelConfig {
   Architecture architecture = Architecture::kLlama;
@@ -61,9 +73,18 @@ struct ModelConfig {
   size_t q_size() const { return heads * head_dim; }
   size_t kv_size() const { return kv_heads * head_dim; }
 
-  // Throws Error naming the field when the values do not belong together or are absurd (0, or beyond any real
-  // model).
+  bool operator==(const ModelConfig&) const = default;
+
+  // Throws Error naming `origin` and the field when the values do not belong together or are absurd (0, or
+  // beyond any real model).
   void Validate(std::string_view origin) const;
 };
+
+// What each of the head_dim / 2 frequencies is divided by.
+std::vector<float> RopeFactors(const RopeScaling& scaling, float theta, size_t head_dim);
+
+// Radians for each token of distance, of the head_dim / 2 pairs, scaling included; for blocks that slide or
+// that do not.
+std::vector<float> RopeFrequencies(const ModelConfig& config, bool sliding);
 
 }  // namespace addend
