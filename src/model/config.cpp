@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numbers>
 #include <utility>
 
 #include "base/error.h"
@@ -85,20 +84,6 @@ void CheckRope(const ModelConfig& config, const Checker& check) {
   }
 }
 
-// Llama 3's rule: github.com/meta-llama/llama-models, models/llama3/model.py, apply_scaling; as inverse
-// factors.
-float Llama3Factor(const RopeScaling& scaling, double frequency) {
-  const double turns = static_cast<double>(scaling.original_context) * frequency / (2 * std::numbers::pi);
-  const double low = scaling.low_frequency_factor, high = scaling.high_frequency_factor;
-  const double kept = std::clamp((turns - low) / (high - low), 0.0, 1.0);  // share of the unscaled frequency
-  return static_cast<float>(1 / ((1 - kept) / scaling.factor + kept));
-}
-
-double UnscaledFrequency(float theta, size_t pair, size_t head_dim) {
-  return std::pow(static_cast<double>(theta),
-                  -2.0 * static_cast<double>(pair) / static_cast<double>(head_dim));
-}
-
 }  // namespace
 
 std::string_view Name(Architecture architecture) {
@@ -146,34 +131,6 @@ void ModelConfig::Validate(std::string_view origin) const {
   const bool any_slides = std::find(slides.begin(), slides.end(), true) != slides.end();
   check.That(any_slides == (sliding_window > 0), "sliding blocks and a sliding window need each other");
   if (any_slides) check.Count("sliding window", sliding_window, kLongestContext);
-}
-
-std::vector<float> RopeFactors(const RopeScaling& scaling, float theta, size_t head_dim) {
-  switch (scaling.kind) {
-    case RopeScaling::Kind::kNone:
-      return std::vector<float>(head_dim / 2, 1.0f);
-    case RopeScaling::Kind::kLinear:
-      return std::vector<float>(head_dim / 2, scaling.factor);
-    case RopeScaling::Kind::kFactors:
-      return scaling.factors;
-    case RopeScaling::Kind::kLlama3:
-      break;
-  }
-  std::vector<float> factors(head_dim / 2);
-  for (size_t i = 0; i < factors.size(); ++i) {
-    factors[i] = Llama3Factor(scaling, UnscaledFrequency(theta, i, head_dim));
-  }
-  return factors;
-}
-
-std::vector<float> RopeFrequencies(const ModelConfig& config, bool sliding) {
-  const float theta = sliding ? config.rope_theta_sliding : config.rope_theta;
-  std::vector<float> frequencies =
-      RopeFactors(sliding ? RopeScaling() : config.rope_scaling, theta, config.head_dim);
-  for (size_t i = 0; i < frequencies.size(); ++i) {
-    frequencies[i] = static_cast<float>(UnscaledFrequency(theta, i, config.head_dim) / frequencies[i]);
-  }
-  return frequencies;
 }
 
 }  // namespace addend

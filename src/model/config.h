@@ -80,11 +80,4 @@ struct ModelConfig {
   void Validate(std::string_view origin) const;
 };
 
-// What each of the head_dim / 2 frequencies is divided by.
-std::vector<float> RopeFactors(const RopeScaling& scaling, float theta, size_t head_dim);
-
-// Radians for each token of distance, of the head_dim / 2 pairs, scaling included; for blocks that slide or
-// that do not.
-std::vector<float> RopeFrequencies(const ModelConfig& config, bool sliding);
-
 }  // namespace addend
