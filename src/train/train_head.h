@@ -1,0 +1,49 @@
+// The end of the model: final norm, logits, and a loss on them, in chunks of tokens so that the logits of a
+// sequence never exist at once (a vocabulary may have 256 thousand entries).
+#pragma once
+#include <span>
+#include <vector>
+
+#include "model/model.h"
+#include "tokenizer/token.h"
+#include "train/workspace.h"
+
+namespace addend {
+
+inline constexpr TokenId kNoTarget = static_cast<TokenId>(-1);  // a row that does not count
+
+struct HeadGradients {
+  std::vector<float> final_norm;
+  Matrix weight;              // vocabulary x hidden, if wants_weight
+  bool wants_weight = false;  // set before the first use
+
+  void SetZero();
+};
+
+class TrainHead {
+ public:
+  // The head matrix is decoded to float32 once if that takes at most half a gigabyte, else tile by tile when
+  // it is needed: then the model must outlive this.
+  explicit TrainHead(const Model& model);
+
+  // x: hidden states that leave the last block (tokens, hidden). *dx is set to the gradient unless dx is
+  // null; parameter gradients are added to *gradients unless it is null.
+
+  // Mean cross entropy (nats) over the rows whose target is not kNoTarget: targets[t] is the token after row
+  // t. 0 when no row counts. Throws Error for a target past the vocabulary.
+  double CrossEntropy(ConstMatrixView x, std::span<const TokenId> targets, Matrix* dx,
+                      HeadGradients* gradients, Workspace& workspace) const;
+  // Mean over the rows of KL(teacher || student) (nats). teacher_normed: what teacher.Normed() gave for the
+  // same tokens.
+  double KlDivergence(ConstMatrixView x, ConstMatrixView teacher_normed, const TrainHead& teacher, Matrix* dx,
+                      HeadGradients* gradients, Workspace& workspace) const;
+  Matrix Normed(ConstMatrixView x, Workspace& workspace) const;
+
+  std::span<float> final_norm() { return final_norm_; }  // a parameter
+  HeadGradients MakeGradients(bool wants_weight = false) const;
+
+ private:
+  std::vector<float> final_norm_;
+};
+
+}  // namespace addend

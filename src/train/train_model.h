@@ -1,0 +1,58 @@
+// The whole model: embedding, blocks, head. Loss and gradients of sequences; what distillation and the golden
+// gradients use.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "model/model.h"
+#include "train/train_block.h"
+#include "train/train_head.h"
+
+namespace addend {
+
+// Rows of the embedding, scaled as the model wants them. x: (ids.size(), hidden). Throws Error for an id past
+// the vocabulary.
+void Embed(const Model& model, std::span<const TokenId> ids, MatrixView x);
+// The targets of next-token prediction within sequences of `length`: the following id, kNoTarget at each
+// sequence's end.
+std::vector<TokenId> NextTokens(std::span<const TokenId> ids, size_t length);
+
+struct ModelTape {
+  std::vector<Matrix> hidden;  // hidden[i] enters block i; hidden[blocks] enters the head
+  std::vector<BlockTape> blocks;
+};
+
+struct ModelGradients {
+  std::vector<BlockGradients> blocks;
+  HeadGradients head;
+  Matrix embedding;  // vocabulary x hidden, without the part of a tied head; empty unless wanted
+
+  void SetZero();
+};
+
+class TrainModel {
+ public:
+  explicit TrainModel(const Model& model,
+                      Precision precision = Precision::kNear);  // the model must outlive this
+
+  // ids: whole sequences of `length`. Returns what enters the head: tape->hidden.back().
+  const Matrix& Forward(std::span<const TokenId> ids, size_t length, ModelTape* tape,
+                        Workspace& workspace) const;
+  // *dx: gradient of what enters the head; it is overwritten on the way. `ids` as in Forward.
+  void Backward(std::span<const TokenId> ids, const ModelTape& tape, Matrix* dx, ModelGradients* gradients,
+                Workspace& workspace) const;
+
+  std::vector<TrainBlock>& blocks() { return blocks_; }
+  TrainHead& head() { return head_; }
+  const TrainHead& head() const { return head_; }
+
+  ModelGradients MakeGradients(
+      bool wants_weights = false) const;  // all weights, the embedding's and the head's included
+
+ private:
+  const Model& model_;
+  std::vector<TrainBlock> blocks_;
+  TrainHead head_;
+};
+
+}  // namespace addend
