@@ -1,0 +1,146 @@
+#include "linalg/solve.h"
+
+#include <cblas.h>
+#include <f77blas.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "base/error.h"
+#include "linalg/blas_setup.h"
+
+namespace addend {
+namespace {
+
+constexpr size_t kChunk = 192;  // columns of right-hand sides in one call, as in gemm.cpp
+
+double Dot(std::span<const float> x, std::span<const float> y) {
+  double sum = 0;
+  for (size_t i = 0; i < x.size(); ++i) sum += static_cast<double>(x[i]) * y[i];
+  return sum;
+}
+
+// y = A x for a square A.
+void Multiply(ConstMatrixView a, std::span<const float> x, std::span<float> y) {
+  cblas_sgemv(CblasRowMajor, CblasNoTrans, static_cast<blasint>(a.rows), static_cast<blasint>(a.cols), 1,
+              a.data, static_cast<blasint>(a.stride), x.data(), 1, 0, y.data(), 1);
+}
+
+double Norm(std::span<const double> x) {
+  double sum = 0;
+  for (const double value : x) sum += value * value;
+  return std::sqrt(sum);
+}
+
+}  // namespace
+
+Cholesky::Cholesky(Matrix a) : factor_(std::move(a)) {
+  if (factor_.rows() != factor_.cols()) {
+    throw Error("Cholesky: the matrix is [", factor_.rows(), ", ", factor_.cols(),
+                "], a square one is needed");
+  }
+  if (factor_.size() == 0) return;
+  SetUpBlas();
+  // Our row-major lower triangle is LAPACK's column-major upper one: U^T U with U = L^T.
+  char upper = 'U';
+  blasint size = static_cast<blasint>(factor_.rows()), info = 0;
+  BLASFUNC(spotrf)(&upper, &size, factor_.data(), &size, &info);
+  if (info != 0)
+    throw Error("Cholesky: the matrix is not positive definite at pivot ", info - 1, " of ", size);
+  for (size_t i = 0; i < factor_.rows(); ++i) {
+    if (!std::isfinite(factor_(i, i))) throw Error("Cholesky: pivot ", i, " of ", size, " is not finite");
+  }
+}
+
+void Cholesky::Solve(MatrixView x, ThreadPool& pool) const {
+  if (x.rows != size()) throw Error("Cholesky: ", x.rows, " rows of right-hand sides, ", size(), " needed");
+  const blasint n = static_cast<blasint>(size()), stride = static_cast<blasint>(x.stride);
+  pool.For((x.cols + kChunk - 1) / kChunk, [&](size_t i) {
+    const blasint count = static_cast<blasint>(std::min(kChunk, x.cols - i * kChunk));
+    float* columns = x.data + i * kChunk;
+    for (const CBLAS_TRANSPOSE op : {CblasNoTrans, CblasTrans}) {
+      cblas_strsm(CblasRowMajor, CblasLeft, CblasLower, op, CblasNonUnit, n, count, 1, factor_.data(), n,
+                  columns, stride);
+    }
+  });
+}
+
+void Cholesky::Solve(std::span<float> x) const {
+  if (x.size() != size()) throw Error("Cholesky: a right-hand side of ", x.size(), ", ", size(), " needed");
+  const blasint n = static_cast<blasint>(size());
+  for (const CBLAS_TRANSPOSE op : {CblasNoTrans, CblasTrans}) {
+    cblas_strsv(CblasRowMajor, CblasLower, op, CblasNonUnit, n, factor_.data(), n, x.data(), 1);
+  }
+}
+
+size_t ConjugateGradient(ConstMatrixView a, std::span<const float> rhs, std::span<float> x,
+                         size_t max_iterations, double tolerance) {
+  const size_t n = a.rows;
+  if (a.cols != n || rhs.size() != n || x.size() != n) {
+    throw Error("conjugate gradients: matrix [", n, ", ", a.cols, "], right-hand side ", rhs.size(),
+                ", solution ", x.size());
+  }
+  SetUpBlas();
+  std::vector<float> inverse_diagonal(n), residual(n), preconditioned(n), direction(n), image(n);
+  for (size_t i = 0; i < n; ++i) inverse_diagonal[i] = a(i, i) > 0 ? 1 / a(i, i) : 0;
+  const auto precondition = [&] {
+    for (size_t i = 0; i < n; ++i) preconditioned[i] = inverse_diagonal[i] * residual[i];
+    return Dot(residual, preconditioned);
+  };
+  Multiply(a, x, residual);
+  for (size_t i = 0; i < n; ++i) residual[i] = rhs[i] - residual[i];
+  double rho = precondition();
+  const double goal = tolerance * tolerance * rho;
+  direction = preconditioned;
+  size_t iteration = 0;
+  for (; iteration < max_iterations && rho > goal; ++iteration) {
+    Multiply(a, direction, image);
+    const double curvature = Dot(direction, image);
+    if (!(curvature > 0)) break;  // the null space of a singular matrix, up to rounding
+    const float step = static_cast<float>(rho / curvature);
+    for (size_t i = 0; i < n; ++i) {
+      x[i] += step * direction[i];
+      residual[i] -= step * image[i];
+    }
+    const double previous = std::exchange(rho, precondition());
+    const float keep = static_cast<float>(rho / previous);
+    for (size_t i = 0; i < n; ++i) direction[i] = preconditioned[i] + keep * direction[i];
+  }
+  return iteration;
+}
+
+Envelope PowerIteration(ConstMatrixView v, size_t iterations) {
+  std::vector<double> row(v.rows), col(v.cols);
+  for (size_t i = 0; i < v.rows; ++i) {
+    for (const float value : v.Row(i)) row[i] += std::abs(value);
+  }
+  double row_norm = Norm(row), col_norm = 0;
+  for (size_t iteration = 0; iteration < iterations && row_norm > 0; ++iteration) {
+    std::fill(col.begin(), col.end(), 0.0);
+    for (size_t i = 0; i < v.rows; ++i) {
+      const double weight = row[i] / row_norm;
+      for (size_t j = 0; j < v.cols; ++j) col[j] += weight * std::abs(v(i, j));
+    }
+    col_norm = Norm(col);
+    for (size_t i = 0; i < v.rows; ++i) {
+      double sum = 0;
+      for (size_t j = 0; j < v.cols; ++j) sum += std::abs(v(i, j)) * col[j];
+      row[i] = sum / col_norm;
+    }
+    row_norm = Norm(row);
+  }
+  Envelope envelope{std::vector<float>(v.rows), std::vector<float>(v.cols)};
+  if (!(row_norm > 0)) return envelope;
+  // |v| ~= row col^T / |col|, with the common size spread evenly over the two.
+  const double n = static_cast<double>(v.rows), m = static_cast<double>(v.cols);
+  const double even = std::sqrt(row_norm / std::sqrt(n * m));
+  for (size_t i = 0; i < v.rows; ++i)
+    envelope.row[i] = static_cast<float>(row[i] / row_norm * std::sqrt(n) * even);
+  for (size_t j = 0; j < v.cols; ++j)
+    envelope.col[j] = static_cast<float>(col[j] / col_norm * std::sqrt(m) * even);
+  return envelope;
+}
+
+}  // namespace addend
