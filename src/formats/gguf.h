@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "formats/tensor_sequence.h"
 #include "tensor/dtype.h"
 
 namespace addend {
@@ -61,36 +62,42 @@ struct GgufTensor {
   std::span<const std::byte> bytes;
 };
 
+struct GgufContents {
+  uint32_t version = 0;
+  GgufMetadata metadata;
+  std::vector<GgufTensor> tensors;  // in file order, each name once; bytes point into the parsed file
+};
+
+// Parses a whole file in memory and checks its structure: every count, offset, size, type, alignment and
+// duplicate. Values of tensors are not looked at. Tensors may overlap. Throws Error ("ORIGIN: ...").
+GgufContents ParseGguf(std::span<const std::byte> file, const std::string& origin);
+
 class GgufFile {
  public:
-  // Maps and checks the whole structure: every count, offset, size, type, alignment and duplicate. Throws
-  // Error.
-  explicit GgufFile(const Path& path);
+  explicit GgufFile(const Path& path);  // maps and parses; throws Error
 
   const Path& path() const { return file_.path(); }
-  uint32_t version() const { return version_; }
-  const GgufMetadata& metadata() const { return metadata_; }
-  const std::vector<GgufTensor>& tensors() const {
-    return tensors_;
-  }  // in file order; bytes point into the map
+  uint32_t version() const { return contents_.version; }
+  const GgufMetadata& metadata() const { return contents_.metadata; }
+  const std::vector<GgufTensor>& tensors() const { return contents_.tensors; }  // bytes point into the map
   const GgufTensor* Find(std::string_view name) const;
   const GgufTensor& Tensor(std::string_view name) const;  // Error when missing
 
  private:
   MappedFile file_;
-  uint32_t version_ = 0;
-  GgufMetadata metadata_;
-  std::vector<GgufTensor> tensors_;
+  GgufContents contents_;
   std::map<std::string, size_t, std::less<>> index_;
 };
 
 bool LooksLikeGguf(const Path& path);  // by its magic; false when it cannot be read
 
-// Writes GGUF v3 with alignment 32: describe all tensors, then give their bytes in the same order.
+// Writes GGUF v3 with alignment 32 (whatever the metadata said): describe all tensors, then give their bytes
+// in the same order. The same input gives the same bytes.
 //   GgufWriter writer(path, metadata);
 //   writer.Describe("x", DType::kF16, {cols, rows}); ...
 //   writer.Data(bytes); ...  // one call for each tensor; the size must match
 //   writer.Commit();
+// All throw Error; without Commit nothing appears under `path`.
 class GgufWriter {
  public:
   GgufWriter(const Path& path, GgufMetadata metadata);
@@ -100,11 +107,12 @@ class GgufWriter {
 
  private:
   void WriteHeader();
+
+  std::string origin_;
   AtomicFile file_;
   GgufMetadata metadata_;
-  std::vector<GgufTensor> tensors_;
-  size_t next_ = 0;
-  bool header_written_ = false;
+  std::vector<GgufTensor> tensors_;  // without bytes
+  TensorSequence sequence_;
 };
 
 }  // namespace addend

@@ -1,4 +1,5 @@
-// Dense float32 matrices, row-major: an owner and two views. Rows of a Matrix are contiguous (stride == cols).
+// Dense float32 matrices, row-major: an owner and two views. Rows of a Matrix are contiguous (stride ==
+// cols).
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -16,10 +17,14 @@ struct AlignedAllocator {
   AlignedAllocator() = default;
   template <typename U>
   AlignedAllocator(const AlignedAllocator<U>&) {}
-  T* allocate(size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t(64))); }
+  T* allocate(size_t count) {
+    return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t(64)));
+  }
   void deallocate(T* pointer, size_t) { ::operator delete(pointer, std::align_val_t(64)); }
   template <typename U>
-  bool operator==(const AlignedAllocator<U>&) const { return true; }
+  bool operator==(const AlignedAllocator<U>&) const {
+    return true;
+  }
 };
 template <typename T>
 using AlignedVector = std::vector<T, AlignedAllocator<T>>;
@@ -31,7 +36,9 @@ struct ConstMatrixView {
 
   std::span<const float> Row(size_t r) const { return {data + r * stride, cols}; }
   float operator()(size_t r, size_t c) const { return data[r * stride + c]; }
-  ConstMatrixView Rows(size_t first, size_t count) const { return {data + first * stride, count, cols, stride}; }
+  ConstMatrixView Rows(size_t first, size_t count) const {
+    return {data + first * stride, count, cols, stride};
+  }
   ConstMatrixView Cols(size_t first, size_t count) const { return {data + first, rows, count, stride}; }
 };
 
@@ -51,7 +58,8 @@ class Matrix {
  public:
   Matrix() = default;
   Matrix(size_t rows, size_t cols) : rows_(rows), cols_(cols), values_(rows * cols) {}  // zeros
-  Matrix(size_t rows, size_t cols, std::initializer_list<float> values) : rows_(rows), cols_(cols), values_(values) {}
+  Matrix(size_t rows, size_t cols, std::initializer_list<float> values)
+      : rows_(rows), cols_(cols), values_(values) {}
 
   size_t rows() const { return rows_; }
   size_t cols() const { return cols_; }
