@@ -12,8 +12,10 @@
 namespace addend {
 
 enum class Architecture { kLlama, kMistral, kQwen2, kQwen3, kGemma2, kGemma3 };
-std::string_view Name(
-    Architecture architecture);  // "llama", ...: GGUF's general.architecture and config.json's model_type
+// "llama", "mistral", "qwen2", ... Where a file calls it otherwise (GGUF has Mistral under "llama",
+// config.json has "gemma3_text"), the loaders and exporters translate.
+std::string_view Name(Architecture architecture);
+std::optional<Architecture> ArchitectureNamed(std::string_view name);  // nothing when unknown
 
 enum class Activation { kSilu, kGeluTanh };
 std::string_view Name(Activation activation);  // "silu", "gelu_tanh"
@@ -64,8 +66,7 @@ struct ModelConfig {
   // at load.
   float rope_theta = 10000;
   RopeScaling rope_scaling;
-  float rope_theta_sliding =
-      10000;  // for sliding-window blocks, unscaled (Gemma 3); else equal to rope_theta
+  float rope_theta_sliding = 10000;  // of blocks that slide, which are never scaled; differs only in Gemma 3
 
   size_t sliding_window = 0;  // a token sees itself and the window - 1 tokens before; 0 = all
   std::vector<bool> slides;   // for each block: is its attention limited to the window?

@@ -19,13 +19,16 @@
 namespace addend {
 
 // A (rows x cols) matrix in some file type, row-major, either a view of a mapped file or with its own bytes.
+// Copies share the bytes.
 class StoredMatrix {
  public:
   StoredMatrix() = default;
-  StoredMatrix(DType type, size_t rows, size_t cols,
-               std::span<const std::byte> view);  // caller keeps the bytes alive
+  // Both throw Error unless cols is a multiple of the type's block and there are rows * BytesOf(type, cols)
+  // bytes. The caller keeps what a view shows alive.
+  StoredMatrix(DType type, size_t rows, size_t cols, std::span<const std::byte> view);
   StoredMatrix(DType type, size_t rows, size_t cols, std::vector<std::byte> owned);
-  static StoredMatrix FromFloats(ConstMatrixView values, DType type);  // quantises
+  // Quantises as Quantize (tensor/dtype.h) does.
+  static StoredMatrix FromFloats(ConstMatrixView values, DType type);
 
   DType type() const { return type_; }
   size_t rows() const { return rows_; }
@@ -60,6 +63,11 @@ inline constexpr std::array kLinearKinds = {LinearKind::kQ,   LinearKind::kK,   
 std::string_view Name(LinearKind kind);                 // "attn_q", ..., "ffn_down": GGUF's names
 std::string LinearName(size_t block, LinearKind kind);  // "blk.3.attn_q"
 
+struct LinearShape {
+  size_t outputs, inputs;
+};
+LinearShape ShapeOf(const ModelConfig& config, LinearKind kind);
+
 struct Block {
   std::array<Linear, kLinearKinds.size()> linears;  // by LinearKind
   // Norm gains as they multiply (Gemma's "1 + w" is added at load).
@@ -79,7 +87,7 @@ struct Model {
   std::vector<Block> blocks;
 
   // What travels with the weights: tokenizer.* keys (see tokenizer/tokenizer.h), general.* keys, and for a
-  // compressed model the recipe under addend.*.
+  // compressed model the recipe under addend.*. Its `origin` is the path that the model came from.
   GgufMetadata metadata;
   std::vector<std::shared_ptr<const void>> storage;  // keeps mapped files alive
 
@@ -87,24 +95,36 @@ struct Model {
 };
 
 // Reads a Hugging Face folder, a GGUF file of a supported architecture, or one of our compressed GGUF files
-// (docs/format.md). Checks every shape against the config and the checksums of compressed files; throws
-// Error.
+// (docs/format.md). Throws Error when a tensor is missing, unknown, or not of the shape that the config gives
+// it, when a checksum of a compressed file differs, and when a norm gain, a bias or a scale is not finite.
+// Matrices stay in the mapped file unread, so their values are not checked here: see CheckFinite. (q and k of
+// GGUF's "llama" are the exception: their rows are brought to Hugging Face's order, in memory.)
 Model LoadModel(const Path& path);
 
+// Throws Error naming the first matrix that holds a NaN or an infinity. Reads every weight once, on all CPUs;
+// commands call it on a model that was just loaded, before they spend time on it.
+void CheckFinite(const Model& model);
+
 // Writes `model` as our compressed GGUF: factored linears as signs and scales, dense ones as they are, the
-// embedding and head in their type, metadata as given, a checksum for each tensor. Atomic.
+// embedding and head in their type, metadata as given, a checksum for each tensor. Atomic; the same model
+// gives the same bytes. Scales are stored as fp16: what is read back is equal only after RoundScalesToHalf
+// (tensor/factored_weight.h).
 void SaveModel(const Model& model, const Path& path);
 
-// Dense exports that other programs run. Weights become F16 (`type` F16 or F32).
+// Dense exports that other programs run; linears and embeddings as `type` (kF16, kBF16 or kF32), vectors as
+// F32. A GGUF that llama.cpp runs, under the source's architecture.
 void ExportGguf(const Model& model, const Path& path, DType type);
-// `source`: folder or file that the tokenizer files come from when the model's metadata has no
-// tokenizer.json.
+// config.json, model.safetensors and, where the metadata has "tokenizer.huggingface.json", tokenizer.json and
+// tokenizer_config.json. Without that key there are no tokenizer files: a vocabulary in GGUF form does not
+// say all that they do. Makes the folder when it is not there.
 void ExportHuggingFace(const Model& model, const Path& folder, DType type);
 
-// Bits over all weights: of the linears by the factored formula, and of the whole file's tensors.
+// How many weights there are and how many bits they take; sums, not averages.
 struct SizeReport {
-  size_t linear_weights = 0, total_weights = 0;
-  double linear_bits = 0, total_bits = 0;  // sums, not averages
+  size_t linear_weights = 0;  // of the matrices of all linears
+  double linear_bits = 0;     // factored: r (n + m) + 16 (n + m + r); dense: as stored
+  size_t total_weights = 0;   // the same, embedding, head, norms and biases
+  double total_bits = 0;      // as SaveModel stores them
 };
 SizeReport CountBits(const Model& model);
 

@@ -1,0 +1,195 @@
+#include "model/model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "model/tensor_list.h"
+
+namespace addend {
+namespace {
+
+void CheckBytes(DType type, size_t rows, size_t cols, size_t bytes) {
+  const DTypeInfo& info = Info(type);
+  if (cols % info.block_elements != 0) {
+    throw Error("a matrix of ", info.name, " with ", cols, " columns: must be a multiple of ",
+                info.block_elements);
+  }
+  if (bytes != rows * BytesOf(type, cols)) {
+    throw Error("a ", rows, " x ", cols, " matrix of ", info.name, " has ", bytes, " bytes, needs ",
+                rows * BytesOf(type, cols));
+  }
+}
+
+}  // namespace
+
+StoredMatrix::StoredMatrix(DType type, size_t rows, size_t cols, std::span<const std::byte> view)
+    : type_(type), rows_(rows), cols_(cols), view_(view) {
+  CheckBytes(type, rows, cols, view.size());
+}
+
+StoredMatrix::StoredMatrix(DType type, size_t rows, size_t cols, std::vector<std::byte> owned)
+    : type_(type), rows_(rows), cols_(cols) {
+  CheckBytes(type, rows, cols, owned.size());
+  owned_ = std::make_shared<const std::vector<std::byte>>(std::move(owned));
+}
+
+StoredMatrix StoredMatrix::FromFloats(ConstMatrixView values, DType type) {
+  const size_t row_bytes = BytesOf(type, values.cols);
+  std::vector<std::byte> bytes(values.rows * row_bytes);
+  for (size_t r = 0; r < values.rows; ++r) {
+    Quantize(type, values.Row(r), std::span(bytes).subspan(r * row_bytes, row_bytes));
+  }
+  return StoredMatrix(type, values.rows, values.cols, std::move(bytes));
+}
+
+std::span<const std::byte> StoredMatrix::RowBytes(size_t r) const {
+  const size_t row_bytes = BytesOf(type_, cols_);
+  return bytes().subspan(r * row_bytes, row_bytes);
+}
+
+void StoredMatrix::ReadRow(size_t r, std::span<float> out) const {
+  Dequantize(type_, RowBytes(r), out);
+}
+
+Matrix StoredMatrix::ToDense() const {
+  Matrix dense(rows_, cols_);
+  for (size_t r = 0; r < rows_; ++r) ReadRow(r, dense.Row(r));
+  return dense;
+}
+
+size_t Linear::outputs() const {
+  if (const auto* factors = std::get_if<FactoredWeight>(&weight)) return factors->outputs();
+  return std::get<StoredMatrix>(weight).rows();
+}
+
+size_t Linear::inputs() const {
+  if (const auto* factors = std::get_if<FactoredWeight>(&weight)) return factors->inputs();
+  return std::get<StoredMatrix>(weight).cols();
+}
+
+Matrix Linear::ToDense() const {
+  return std::visit([](const auto& w) { return w.ToDense(); }, weight);
+}
+
+std::string_view Name(LinearKind kind) {
+  return GgufNames().linears[static_cast<size_t>(kind)];
+}
+
+std::string LinearName(size_t block, LinearKind kind) {
+  return std::string(GgufNames().block_prefix) + std::to_string(block) + "." + std::string(Name(kind));
+}
+
+LinearShape ShapeOf(const ModelConfig& config, LinearKind kind) {
+  switch (kind) {
+    case LinearKind::kQ:
+      return {config.q_size(), config.hidden};
+    case LinearKind::kK:
+    case LinearKind::kV:
+      return {config.kv_size(), config.hidden};
+    case LinearKind::kO:
+      return {config.hidden, config.q_size()};
+    case LinearKind::kGate:
+    case LinearKind::kUp:
+      return {config.feed_forward, config.hidden};
+    case LinearKind::kDown:
+      return {config.hidden, config.feed_forward};
+  }
+  throw Error("not a kind of linear: ", static_cast<int>(kind));
+}
+
+namespace {
+
+// Scans matrices in parallel; keeps the first one (in file order) that is not finite.
+class FiniteChecker {
+ public:
+  explicit FiniteChecker(const std::string& origin) : origin_(origin) {}
+
+  void Matrix(const std::string& name, const StoredMatrix& matrix, size_t, size_t) {
+    constexpr size_t kChunk = 64;  // rows for each turn of a thread
+    const size_t chunks = (matrix.rows() + kChunk - 1) / kChunk;
+    std::vector<size_t> first_bad(chunks, matrix.rows());
+    pool_.For(chunks, [&](size_t chunk) {
+      std::vector<float> row(matrix.cols());
+      const size_t end = std::min(matrix.rows(), (chunk + 1) * kChunk);
+      for (size_t r = chunk * kChunk; r < end && first_bad[chunk] == matrix.rows(); ++r) {
+        matrix.ReadRow(r, row);
+        if (FirstNonFinite(row) != row.size()) first_bad[chunk] = r;
+      }
+    });
+    const size_t bad_row = *std::min_element(first_bad.begin(), first_bad.end());
+    if (bad_row != matrix.rows()) {
+      throw Error(origin_, ": tensor '", name, "': row ", bad_row, " holds a NaN or an infinity");
+    }
+  }
+
+  void Linear(const std::string& name, const addend::Linear& linear, LinearKind) {
+    if (const auto* dense = std::get_if<StoredMatrix>(&linear.weight)) {
+      Matrix(name + ".weight", *dense, dense->rows(), dense->cols());
+    } else {
+      WithContext(origin_ + ": '" + name + "'", [&] { std::get<FactoredWeight>(linear.weight).Validate(); });
+    }
+    Norm(name + ".bias", linear.bias, linear.bias.size());
+  }
+
+  void Norm(const std::string& name, const std::vector<float>& values, size_t) {
+    const size_t bad = FirstNonFinite(values);
+    if (bad != values.size()) throw Error(origin_, ": tensor '", name, "': value ", bad, " is not finite");
+  }
+
+ private:
+  const std::string& origin_;
+  ThreadPool pool_;
+};
+
+// Adds up what SaveModel (model/save.cpp) writes.
+class BitCounter {
+ public:
+  void Matrix(const std::string&, const StoredMatrix& matrix, size_t, size_t) {
+    Add(matrix.rows() * matrix.cols(), 8.0 * static_cast<double>(matrix.bytes().size()));
+  }
+
+  void Linear(const std::string&, const addend::Linear& linear, LinearKind) {
+    const size_t n = linear.outputs(), m = linear.inputs();
+    report.linear_weights += n * m;
+    if (const auto* factors = std::get_if<FactoredWeight>(&linear.weight)) {
+      const size_t r = factors->rank();
+      report.linear_bits += static_cast<double>(r * (n + m) + 16 * (n + m + r));
+      const size_t sign_bytes = n * ((r + 7) / 8) + r * ((m + 7) / 8);
+      Add(n * m, static_cast<double>(8 * sign_bytes + 16 * (n + m + r)));
+    } else {
+      const double bits = 8.0 * static_cast<double>(std::get<StoredMatrix>(linear.weight).bytes().size());
+      report.linear_bits += bits;
+      Add(n * m, bits);
+    }
+    Norm("", linear.bias, linear.bias.size());
+  }
+
+  void Norm(const std::string&, const std::vector<float>& values, size_t) {
+    Add(values.size(), 32.0 * static_cast<double>(values.size()));
+  }
+
+  SizeReport report;
+
+ private:
+  void Add(size_t weights, double bits) {
+    report.total_weights += weights;
+    report.total_bits += bits;
+  }
+};
+
+}  // namespace
+
+void CheckFinite(const Model& model) {
+  FiniteChecker checker(model.metadata.origin);
+  VisitTensors(model, GgufNames(), checker);
+}
+
+SizeReport CountBits(const Model& model) {
+  BitCounter counter;
+  VisitTensors(model, GgufNames(), counter);
+  return counter.report;
+}
+
+}  // namespace addend
