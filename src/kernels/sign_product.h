@@ -3,8 +3,9 @@
 // in use wants.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <span>
-#include <string_view>
+#include <vector>
 
 #include "base/threads.h"
 #include "kernels/target.h"
@@ -14,16 +15,21 @@
 
 namespace addend {
 
+struct SignKernels;  // kernels/sign_kernels.h: what each target provides
+
+// A sign matrix ready to be multiplied. Products run on the target that it was packed for.
 class PackedSigns {
  public:
   PackedSigns() = default;
-  explicit PackedSigns(const SignMatrix& signs);
+  explicit PackedSigns(const SignMatrix& signs, Target target = CurrentTarget());
   size_t rows() const { return rows_; }
   size_t cols() const { return cols_; }
+  const SignKernels& kernels() const { return *kernels_; }   // not for an empty matrix
+  std::span<const uint8_t> bytes() const { return bytes_; }  // layout: kernels/sign_kernels.h
 
  private:
-  friend struct SignKernels;  // the targets' access to the packed bytes
   size_t rows_ = 0, cols_ = 0;
+  const SignKernels* kernels_ = nullptr;
   AlignedVector<uint8_t> bytes_;
 };
 
@@ -34,7 +40,9 @@ enum class Precision {
 
 // y[t][r] = sum over c of signs(r, c) * x[t][c].   x: (tokens, cols), y: (tokens, rows), any sizes.
 // The result is the same for any number of threads, and a token's result does not depend on the other tokens
-// of the call only within the error bound (few and many tokens take different kernels).
+// of the call only within the error bound (few and many tokens take different kernels). A token with a value
+// that is not finite gets NaN outputs; values below 1e-30 may count as zero. Throws Error when the shapes do
+// not fit.
 void SignProduct(const PackedSigns& signs, ConstMatrixView x, MatrixView y, ThreadPool& pool,
                  Precision precision = Precision::kNear);
 
@@ -42,9 +50,11 @@ void SignProduct(const PackedSigns& signs, ConstMatrixView x, MatrixView y, Thre
 class PackedFactors {
  public:
   PackedFactors() = default;
-  explicit PackedFactors(const FactoredWeight& weight);
+  explicit PackedFactors(const FactoredWeight& weight, Target target = CurrentTarget());
   size_t outputs() const { return a_.size(); }
   size_t inputs() const { return b_.size(); }
+  size_t rank() const { return mid_.size(); }
+  // x: (tokens, inputs), y: (tokens, outputs). As SignProduct otherwise.
   void Apply(ConstMatrixView x, MatrixView y, ThreadPool& pool, Precision precision = Precision::kNear) const;
 
  private:

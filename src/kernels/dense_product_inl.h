@@ -1,0 +1,118 @@
+// The loops of dense_product.h over the vectors of one target: included once by each simd_<target>.cpp.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "tensor/half.h"
+
+namespace addend::ADDEND_SIMD {
+
+// Plain types: a row is its elements.
+struct F32Row {
+  using Element = float;
+  ADDEND_TARGET static Floats Values(const float* p) { return Load(p); }
+  ADDEND_TARGET static Floats Values(const float* p, size_t n) { return Load(p, n); }
+};
+struct F16Row {
+  using Element = uint16_t;
+  ADDEND_TARGET static Floats Values(const uint16_t* p) { return LoadHalf(p); }
+  ADDEND_TARGET static Floats Values(const uint16_t* p, size_t n) { return LoadHalf(p, n); }
+};
+struct BF16Row {
+  using Element = uint16_t;
+  ADDEND_TARGET static Floats Values(const uint16_t* p) { return LoadBFloat16(p); }
+  ADDEND_TARGET static Floats Values(const uint16_t* p, size_t n) { return LoadBFloat16(p, n); }
+};
+
+// Block types: 32 elements with one half-precision scale in front (ggml's block_q8_0 and block_q4_0).
+constexpr size_t kBlockElements = 32;
+
+inline float BlockScale(const std::byte* block) {
+  uint16_t half;
+  std::memcpy(&half, block, sizeof half);
+  return HalfToFloat(half);
+}
+struct Q8_0Block {
+  static constexpr size_t kBytes = 34;
+  // Elements i, i + 1, ... as vector, without the scale.
+  ADDEND_TARGET static Floats Values(const std::byte* block, size_t i) {
+    return LoadInt8(reinterpret_cast<const int8_t*>(block) + 2 + i);
+  }
+};
+struct Q4_0Block {
+  static constexpr size_t kBytes = 18;
+  // The low nibbles are the first 16 elements, the high ones the others; 8 stands for zero.
+  ADDEND_TARGET static Floats Values(const std::byte* block, size_t i) {
+    const uint8_t* nibbles = reinterpret_cast<const uint8_t*>(block) + 2 + i % 16;
+    return (i < 16 ? LoadLowNibbles(nibbles) : LoadHighNibbles(nibbles)) - Set(8.0f);
+  }
+};
+
+// y[t] = row . x[t] for kTokens tokens at `x`, `stride` apart.
+template <typename Row, size_t kTokens>
+ADDEND_TARGET void DotPlain(const std::byte* bytes, const float* x, size_t stride, size_t cols, float* y) {
+  const auto* row = reinterpret_cast<const typename Row::Element*>(bytes);
+  Floats sums[kTokens][2] = {};  // two, to hide some of the latency of the additions
+  size_t c = 0;
+  for (; c + 2 * kWidth <= cols; c += 2 * kWidth) {
+    const Floats w0 = Row::Values(row + c), w1 = Row::Values(row + c + kWidth);
+    for (size_t t = 0; t < kTokens; ++t) {
+      sums[t][0] = MultiplyAdd(w0, Load(x + t * stride + c), sums[t][0]);
+      sums[t][1] = MultiplyAdd(w1, Load(x + t * stride + c + kWidth), sums[t][1]);
+    }
+  }
+  for (; c < cols; c += kWidth) {
+    const size_t n = std::min(kWidth, cols - c);
+    const Floats w = n == kWidth ? Row::Values(row + c) : Row::Values(row + c, n);
+    for (size_t t = 0; t < kTokens; ++t) {
+      const float* p = x + t * stride + c;
+      sums[t][0] = MultiplyAdd(w, n == kWidth ? Load(p) : Load(p, n), sums[t][0]);
+    }
+  }
+  for (size_t t = 0; t < kTokens; ++t) y[t] = Sum(sums[t][0] + sums[t][1]);
+}
+
+template <typename Block, size_t kTokens>
+ADDEND_TARGET void DotBlocks(const std::byte* row, const float* x, size_t stride, size_t cols, float* y) {
+  Floats sums[kTokens] = {};
+  for (size_t c = 0; c < cols; c += kBlockElements, row += Block::kBytes) {
+    Floats products[kTokens] = {};
+    for (size_t i = 0; i < kBlockElements; i += kWidth) {
+      const Floats w = Block::Values(row, i);
+      for (size_t t = 0; t < kTokens; ++t)
+        products[t] = MultiplyAdd(w, Load(x + t * stride + c + i), products[t]);
+    }
+    const Floats scale = Set(BlockScale(row));
+    for (size_t t = 0; t < kTokens; ++t) sums[t] = MultiplyAdd(products[t], scale, sums[t]);
+  }
+  for (size_t t = 0; t < kTokens; ++t) y[t] = Sum(sums[t]);
+}
+
+using DotFunction = void (*)(const std::byte* row, const float* x, size_t stride, size_t cols, float* y);
+
+// All rows, with `four` and `one` token at a time.
+ADDEND_TARGET inline void DenseRows(const std::byte* rows, size_t row_bytes, ConstMatrixView x, MatrixView y,
+                                    DotFunction four, DotFunction one) {
+  for (size_t r = 0; r < y.cols; ++r, rows += row_bytes) {
+    float dots[4];
+    size_t t = 0;
+    for (; t + 4 <= x.rows; t += 4) {
+      four(rows, x.Row(t).data(), x.stride, x.cols, dots);
+      for (size_t k = 0; k < 4; ++k) y(t + k, r) = dots[k];
+    }
+    for (; t < x.rows; ++t) one(rows, x.Row(t).data(), x.stride, x.cols, &y(t, r));
+  }
+}
+
+template <typename Row>
+ADDEND_TARGET void DensePlain(const std::byte* rows, ConstMatrixView x, MatrixView y) {
+  DenseRows(rows, x.cols * sizeof(typename Row::Element), x, y, DotPlain<Row, 4>, DotPlain<Row, 1>);
+}
+
+template <typename Block>
+ADDEND_TARGET void DenseBlocks(const std::byte* rows, ConstMatrixView x, MatrixView y) {
+  DenseRows(rows, x.cols / kBlockElements * Block::kBytes, x, y, DotBlocks<Block, 4>, DotBlocks<Block, 1>);
+}
+
+}  // namespace addend::ADDEND_SIMD

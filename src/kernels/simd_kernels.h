@@ -1,0 +1,49 @@
+// The loops that are written once (*_inl.h) over a target's vectors (simd_<target>.h) and compiled for each
+// target: the table through which the public functions reach them.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/attention.h"
+#include "kernels/target.h"
+#include "tensor/matrix.h"
+
+namespace addend {
+
+// y(t, r) = row r of w . x.Row(t), for y.cols rows that follow each other at `rows`.
+using DenseKernel = void (*)(const std::byte* rows, ConstMatrixView x, MatrixView y);
+
+// Pointers and lengths as the spans of vector_ops.h.
+struct SimdKernels {
+  void (*rms_norm)(const float* x, const float* gain, size_t n, float epsilon, float* y);
+  void (*softmax)(float* values, size_t n);
+  void (*silu_gate)(const float* gate, const float* up, size_t n, float* y);
+  void (*gelu_tanh_gate)(const float* gate, const float* up, size_t n, float* y);
+  void (*softcap)(float cap, float* values, size_t n);
+  void (*rope)(float* head, const float* cosines, const float* sines, size_t half);
+  float (*dot)(const float* a, const float* b, size_t n);
+  void (*axpy)(float alpha, const float* x, size_t n, float* y);
+  void (*scale)(float alpha, float* values, size_t n);
+
+  DenseKernel dense_f32, dense_f16, dense_bf16, dense_q8_0, dense_q4_0;
+
+  void (*attention_half)(const KvHead<uint16_t>&, ConstMatrixView, size_t, const AttentionOptions&,
+                         MatrixView);
+  void (*attention_float)(const KvHead<float>&, ConstMatrixView, size_t, const AttentionOptions&, MatrixView);
+};
+
+const SimdKernels& SimdKernelsFor(Target target);
+
+namespace scalar {
+extern const SimdKernels kSimdKernels;
+}
+#if defined(__x86_64__)
+namespace avx2 {
+extern const SimdKernels kSimdKernels;
+}
+namespace avx512 {
+extern const SimdKernels kSimdKernels;
+}
+#endif
+
+}  // namespace addend
