@@ -15,12 +15,13 @@ double MeanMagnitude(const std::vector<float>& values) {
   return sum / static_cast<double>(values.size());
 }
 
-void ScaleAndRound(std::vector<float>& values, double factor) {
-  for (float& v : values) v = RoundToHalf(static_cast<float>(v * factor));
+void ScaleAndRound(std::vector<float>& values, int exponent) {
+  for (float& v : values) v = RoundToHalf(std::ldexp(v, exponent));
 }
 
 void CheckScales(const std::vector<float>& scales, size_t needed, const char* name) {
-  if (scales.size() != needed) throw Error("factored weight: ", name, " has ", scales.size(), " scales, ", needed, " needed");
+  if (scales.size() != needed)
+    throw Error("factored weight: ", name, " has ", scales.size(), " scales, ", needed, " needed");
   if (FirstNonFinite(scales) != scales.size()) {
     throw Error("factored weight: ", name, "[", FirstNonFinite(scales), "] is not finite");
   }
@@ -45,16 +46,16 @@ Matrix FactoredWeight::ToDense() const {
 void FactoredWeight::RoundScalesToHalf() {
   const double mean_a = MeanMagnitude(a), mean_mid = MeanMagnitude(mid), mean_b = MeanMagnitude(b);
   const double product = mean_a * mean_mid * mean_b;
-  if (!(product > 0)) {  // a zero matrix: nothing to even out
-    ScaleAndRound(a, 1);
-    ScaleAndRound(mid, 1);
-    ScaleAndRound(b, 1);
-    return;
+  int exponent_a = 0, exponent_mid = 0;
+  if (std::isnormal(
+          product)) {  // else a zero matrix, or one that Validate() will refuse: nothing to even out
+    const double even = std::cbrt(product);
+    exponent_a = static_cast<int>(std::lround(std::log2(even / mean_a)));
+    exponent_mid = static_cast<int>(std::lround(std::log2(even / mean_mid)));
   }
-  const double even = std::cbrt(product);
-  ScaleAndRound(a, even / mean_a);
-  ScaleAndRound(mid, even / mean_mid);
-  ScaleAndRound(b, even / mean_b);
+  ScaleAndRound(a, exponent_a);
+  ScaleAndRound(mid, exponent_mid);
+  ScaleAndRound(b, -(exponent_a + exponent_mid));
 }
 
 void FactoredWeight::Validate() const {
@@ -65,14 +66,18 @@ void FactoredWeight::Validate() const {
 }
 
 double BitsPerWeight(size_t outputs, size_t inputs, size_t rank) {
-  const double n = static_cast<double>(outputs), m = static_cast<double>(inputs), r = static_cast<double>(rank);
+  const double n = static_cast<double>(outputs), m = static_cast<double>(inputs),
+               r = static_cast<double>(rank);
   return (r * (n + m) + 16 * (n + m + r)) / (n * m);
 }
 
 size_t RankForBits(size_t outputs, size_t inputs, double bits) {
   const double n = static_cast<double>(outputs), m = static_cast<double>(inputs);
-  const double rank = std::floor((bits * n * m - 16 * (n + m)) / (n + m + 16));
-  return rank < 1 ? 0 : static_cast<size_t>(rank);
+  const double exact = (bits * n * m - 16 * (n + m)) / (n + m + 16);
+  if (!(exact > 0)) return 0;
+  // Rounding must not lose a rank that fits: RankForBits(n, m, BitsPerWeight(n, m, r)) == r.
+  const size_t rank = static_cast<size_t>(exact);
+  return BitsPerWeight(outputs, inputs, rank + 1) <= bits ? rank + 1 : rank;
 }
 
 }  // namespace addend

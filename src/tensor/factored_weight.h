@@ -24,6 +24,7 @@ struct FactoredWeight {
   Matrix ToDense() const;
   // Makes every scale what the file will hold (fp16), so that what is measured is what is saved.
   // The sizes of a, mid and b are evened out first (their product is what matters): fp16 has little range.
+  // That is done by powers of two, so it loses nothing, and doing it again changes no product.
   void RoundScalesToHalf();
   // Throws Error when the shapes do not belong together or a scale is not finite.
   void Validate() const;

@@ -2,7 +2,16 @@
 
 #include <cmath>
 
+#include "base/error.h"
+
 namespace addend {
+
+Matrix::Matrix(size_t rows, size_t cols, std::initializer_list<float> values)
+    : rows_(rows), cols_(cols), values_(values) {
+  if (values.size() != rows * cols) {
+    throw Error("a ", rows, " x ", cols, " matrix needs ", rows * cols, " values, found ", values.size());
+  }
+}
 
 Matrix Transpose(ConstMatrixView m) {
   Matrix result(m.cols, m.rows);

@@ -58,8 +58,7 @@ class Matrix {
  public:
   Matrix() = default;
   Matrix(size_t rows, size_t cols) : rows_(rows), cols_(cols), values_(rows * cols) {}  // zeros
-  Matrix(size_t rows, size_t cols, std::initializer_list<float> values)
-      : rows_(rows), cols_(cols), values_(values) {}
+  Matrix(size_t rows, size_t cols, std::initializer_list<float> values);  // Error unless rows * cols values
 
   size_t rows() const { return rows_; }
   size_t cols() const { return cols_; }
