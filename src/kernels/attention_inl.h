@@ -1,14 +1,17 @@
-// The loops of attention.h over the vectors of one target: included once by each simd_<target>.cpp.
+// The loops of attention.h over the vectors of one target: see simd_inl.h.
 //
 // Both products are the same small matrix product, C += A B, with a row of B in vectors:
 //   scores (queries x positions) = queries (queries x head_dim) * keys^T (head_dim x positions)
 //   output (queries x head_dim) += weights (queries x positions) * values (positions x head_dim)
+#pragma once
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <limits>
 
+#include "kernels/attention.h"
+#include "kernels/vector_ops_inl.h"
 #include "tensor/matrix.h"
 
 namespace addend::ADDEND_SIMD {

@@ -1,10 +1,12 @@
-// The loops of dense_product.h over the vectors of one target: included once by each simd_<target>.cpp.
+// The loops of dense_product.h over the vectors of one target: see simd_inl.h.
+#pragma once
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
 #include "tensor/half.h"
+#include "tensor/matrix.h"
 
 namespace addend::ADDEND_SIMD {
 

@@ -1,4 +1,5 @@
-// The loops of vector_ops.h over the vectors of one target: included once by each simd_<target>.cpp.
+// The loops of vector_ops.h over the vectors of one target: see simd_inl.h.
+#pragma once
 #include <cmath>
 #include <cstddef>
 #include <limits>

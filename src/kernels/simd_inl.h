@@ -1,4 +1,12 @@
-// The table of one target's shared loops: included last by each simd_<target>.cpp.
+// The shared loops and one target's table of them. Included once by each simd_<target>.cpp, after
+// simd_<target>.h, whose vectors, namespace (ADDEND_SIMD) and function attribute (ADDEND_TARGET) they are
+// compiled with.
+#pragma once
+#include "kernels/attention_inl.h"
+#include "kernels/dense_product_inl.h"
+#include "kernels/simd_kernels.h"
+#include "kernels/vector_ops_inl.h"
+
 namespace addend::ADDEND_SIMD {
 
 const SimdKernels kSimdKernels = {
