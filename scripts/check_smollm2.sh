@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The whole product on the real model, with as little work as shows that it holds together:
+#   scripts/check_smollm2.sh path/to/addend
+set -euo pipefail
+addend=$1
+here=$(cd "$(dirname "$0")" && pwd)
+model=$("$here"/fetch_smollm2.sh) || { echo "SmolLM2 is not here and cannot be fetched: skipped"; exit 0; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$addend" selftest
+# Enough English for a few sequences; what it says does not matter here.
+man_text=$work/text.txt
+cat /usr/share/common-licenses/{GPL-3,LGPL-3,Apache-2.0,MPL-2.0} >"$man_text"
+"$addend" compress "$model" -o "$work/small.gguf" --bits 1.0 --effort fast --calibration "$man_text" \
+  --calibration-sequences 4 --calibration-length 128 --distill-steps 3
+"$addend" inspect "$work/small.gguf"
+"$addend" eval "$work/small.gguf" -f "$man_text" -n 2048 --reference "$model"
+"$addend" run "$work/small.gguf" -p "The meaning of life is" -n 16 --temp 0
+"$addend" run "$model" -p "Gravity is" -n 33 --temp 0 | grep -F "a fundamental concept in physics that describes the"

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Runs every check of the project, from a fresh clone on a Debian 12 machine onward; safe to repeat.
+#   scripts/test.sh            all of it, as CI does (about 20 minutes on 2 cores the first time)
+#   scripts/test.sh --quick    only the release build and its tests
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s (%ss)\n' "$*" "$SECONDS"; }
+sources() { git ls-files '*.h' '*.cpp'; }
+
+step "packages"
+scripts/install_packages.sh --test
+export ADDEND_CACHE=${ADDEND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/addend}
+# Tests that need the real model or the tokenizers of other projects skip when these cannot be fetched.
+scripts/fetch_smollm2.sh >/dev/null || echo "no SmolLM2: its tests will be skipped"
+scripts/fetch_tokenizers.sh >/dev/null || echo "no other tokenizers: their tests will be skipped"
+
+if [ "${1:-}" != --quick ]; then
+  step "format and includes"
+  sources | xargs clang-format-16 --dry-run --Werror
+  scripts/check_includes.py
+fi
+
+step "release build"
+cmake --preset release >/dev/null
+cmake --build --preset release
+step "release tests"
+ctest --preset release -j "$(nproc)"
+[ "${1:-}" != --quick ] || exit 0
+
+step "build with sanitizers"
+cmake --preset sanitize -DADDEND_BENCH=OFF >/dev/null
+cmake --build --preset sanitize
+step "tests with sanitizers"
+ctest --preset sanitize -j "$(nproc)"
+
+step "build with Clang, its warnings as errors"
+cmake --preset clang -DADDEND_BENCH=OFF -DADDEND_FUZZ=ON >/dev/null
+cmake --build --preset clang
+step "clang-tidy"
+scripts/tidy.sh build/clang
+
+step "end to end on SmolLM2"
+scripts/check_smollm2.sh build/release/addend
+
+step "all checks passed"

@@ -1,0 +1,184 @@
+#include "calibrate/calibration_text.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/interrupt.h"
+#include "base/random.h"
+#include "generate/sampler.h"
+#include "model/transformer.h"
+
+namespace addend {
+namespace {
+
+using Sequences = std::vector<std::vector<TokenId>>;
+
+constexpr size_t kSampledTogether = 32;  // share each pass over the weights
+
+template <typename T>
+void Shuffle(std::vector<T>& values, Rng& rng) {
+  for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[rng.Below(i)]);
+}
+
+// BOS where the tokenizer's own rule puts it in front of a text.
+std::vector<TokenId> Prefix(const Tokenizer& tokenizer) {
+  return tokenizer.Encode("", {.add_special = true});
+}
+
+Sequences CutFile(const Path& file, const Tokenizer& tokenizer, size_t length) {
+  const std::vector<TokenId> prefix = Prefix(tokenizer);
+  const std::vector<TokenId> tokens = tokenizer.Encode(ReadTextFile(file));
+  if (prefix.size() >= length) throw Error("calibration sequences of ", length, " tokens are too short");
+  const size_t step = length - prefix.size();
+  Sequences sequences;
+  for (size_t at = 0; at + step <= tokens.size(); at += step) {
+    std::vector<TokenId>& sequence = sequences.emplace_back(prefix);
+    sequence.insert(sequence.end(), tokens.begin() + static_cast<ptrdiff_t>(at),
+                    tokens.begin() + static_cast<ptrdiff_t>(at + step));
+  }
+  return sequences;
+}
+
+// Takes from the sources in proportion to what each has left, so that every prefix of the result has the mix
+// of the whole.
+Sequences Interleave(std::vector<Sequences> sources) {
+  size_t total = 0;
+  for (const Sequences& source : sources) total += source.size();
+  std::vector<size_t> taken(sources.size());
+  Sequences result;
+  while (result.size() < total) {
+    size_t next = 0;
+    double least = 2;
+    for (size_t i = 0; i < sources.size(); ++i) {
+      if (taken[i] == sources[i].size()) continue;
+      const double share = (static_cast<double>(taken[i]) + 0.5) / static_cast<double>(sources[i].size());
+      if (share < least) {
+        least = share;
+        next = i;
+      }
+    }
+    result.push_back(std::move(sources[next][taken[next]++]));
+  }
+  return result;
+}
+
+// Without a BOS the model needs some first token; a random one gives varied text (as in LLM-QAT, arXiv
+// 2305.17888).
+std::vector<TokenId> RandomStart(const Tokenizer& tokenizer, uint64_t seed, size_t index) {
+  Rng rng(seed, "self-generated " + std::to_string(index));
+  TokenId id;
+  do {
+    id = static_cast<TokenId>(rng.Below(tokenizer.vocabulary_size()));
+  } while (tokenizer.IsSpecial(id) || tokenizer.Piece(id).empty());
+  return {id};
+}
+
+// Extends all sequences to `length` tokens by sampling from the model's own distribution, one token of each
+// at a time.
+void SampleBatch(Transformer& transformer, size_t length, uint64_t seed,
+                 std::span<std::vector<TokenId>> sequences, const std::function<void(double share)>& report) {
+  std::vector<KvCache> caches;
+  std::vector<Sampler> samplers;
+  std::vector<SequenceTokens> step;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    caches.emplace_back(transformer.config(), length);
+    samplers.emplace_back(
+        SamplingOptions{.top_k = 0, .top_p = 1, .min_p = 0, .temperature = 1, .seed = seed + i});
+  }
+  for (size_t i = 0; i < sequences.size(); ++i) step.push_back({sequences[i], &caches[i]});
+  Matrix hidden, logits;
+  while (sequences.front().size() < length) {
+    ThrowIfInterrupted();
+    transformer.ForwardHidden(step, hidden);
+    const size_t rows =
+        hidden.rows() / sequences.size();  // of each sequence; only the last one's logits are needed
+    Matrix last(sequences.size(), hidden.cols());
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      std::ranges::copy(hidden.Row((i + 1) * rows - 1), last.Row(i).begin());
+    }
+    logits.Reshape(sequences.size(), transformer.config().vocabulary);
+    transformer.Logits(last, logits);
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      sequences[i].push_back(samplers[i].Sample(logits.Row(i), {}));
+      step[i].tokens = std::span(sequences[i]).last(1);
+    }
+    report(static_cast<double>(sequences.front().size()) / static_cast<double>(length));
+  }
+}
+
+uint64_t HashOf(const CalibrationText& text) {
+  std::string bytes;
+  for (const Sequences* part : {&text.training, &text.held_out}) {
+    for (const auto& sequence : *part) {
+      bytes.append(reinterpret_cast<const char*>(sequence.data()), sequence.size() * sizeof(TokenId));
+    }
+  }
+  return Hash64(bytes);
+}
+
+}  // namespace
+
+CalibrationText ReadCalibrationText(std::span<const Path> files, const Tokenizer& tokenizer,
+                                    const CalibrationOptions& options) {
+  CalibrationText text;
+  text.length = options.length;
+  std::vector<Sequences> training;
+  std::vector<Sequences> held_out;
+  size_t total = 0;
+  for (const Path& file : files) {
+    training.push_back(CutFile(file, tokenizer, options.length));
+    total += training.back().size();
+    text.sources.push_back(file.filename().string());
+  }
+  if (total < 2) {
+    throw Error("calibration text: ", total, " sequences of ", options.length,
+                " tokens, at least 2 are needed; give more text or a smaller --calibration-length");
+  }
+  // The ends of the files, in proportion to their length, but never more than a quarter of the whole.
+  const size_t wanted = std::clamp<size_t>(total / 4, 1, options.held_out);
+  for (Sequences& source : training) {
+    const size_t share = std::min(source.size(), (source.size() * wanted + total - 1) / total);
+    const auto first = source.end() - static_cast<ptrdiff_t>(share);
+    held_out.emplace_back(std::make_move_iterator(first), std::make_move_iterator(source.end()));
+    source.erase(first, source.end());
+    Rng rng(options.seed, "calibration " + std::to_string(held_out.size()));
+    Shuffle(source, rng);
+  }
+  text.held_out = Interleave(std::move(held_out));
+  text.training = Interleave(std::move(training));
+  text.held_out.resize(std::min(text.held_out.size(), wanted));
+  text.training.resize(std::min(text.training.size(), options.max_sequences));
+  text.hash = HashOf(text);
+  return text;
+}
+
+CalibrationText GenerateCalibrationText(const Model& model, const Tokenizer& tokenizer,
+                                        const CalibrationOptions& options, ThreadPool& pool,
+                                        const Progress& progress) {
+  const size_t count = options.max_sequences + options.held_out;
+  Sequences sequences(count, Prefix(tokenizer));
+  Transformer transformer(model, pool);
+  for (size_t first = 0; first < count; first += kSampledTogether) {
+    const std::span<std::vector<TokenId>> batch(sequences.data() + first,
+                                                std::min(kSampledTogether, count - first));
+    for (size_t i = 0; i < batch.size(); ++i) {
+      if (batch[i].empty()) batch[i] = RandomStart(tokenizer, options.seed, first + i);
+    }
+    SampleBatch(transformer, options.length, options.seed + first, batch, [&](double share) {
+      Report(progress, {"text", static_cast<double>(first) + share * static_cast<double>(batch.size()),
+                        static_cast<double>(count), "sequences that the model writes itself"});
+    });
+  }
+  CalibrationText text;
+  text.length = options.length;
+  text.sources = {"generated by the model"};
+  text.held_out.assign(sequences.end() - static_cast<ptrdiff_t>(options.held_out), sequences.end());
+  sequences.resize(options.max_sequences);
+  text.training = std::move(sequences);
+  text.hash = HashOf(text);
+  return text;
+}
+
+}  // namespace addend

@@ -1,0 +1,45 @@
+// What a finished compression tells: who got how many bits, at what error, and what it cost.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "model/model.h"
+#include "tune/distill.h"
+
+namespace addend {
+
+struct LinearReport {
+  std::string name;
+  size_t outputs = 0, inputs = 0, rank = 0;
+  double bits = 0;            // a weight, scales included
+  double weighted_error = 0;  // see factorize/factorize.h
+  double output_error = 0;
+  double seconds = 0;
+  Json ToJson() const;
+};
+
+// Read again from the written file, on the held-out part of the calibration text.
+struct QualityReport {
+  size_t tokens = 0;
+  double dense_perplexity = 0, perplexity = 0;
+  double divergence = 0;  // mean KL(dense || compressed), nats a token
+  double top1_agreement = 0;
+};
+
+struct CompressReport {
+  Path file;
+  SizeReport size;
+  uint64_t file_bytes = 0;
+  std::vector<LinearReport> linears;
+  DistillResult distill;
+  QualityReport quality;
+  std::vector<std::pair<std::string, double>> stage_seconds;  // of this run, in order
+  size_t peak_memory_bytes = 0;
+
+  Json ToJson() const;
+  std::string ToText() const;
+};
+
+}  // namespace addend

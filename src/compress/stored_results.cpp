@@ -1,0 +1,136 @@
+#include "compress/stored_results.h"
+
+#include <tuple>
+
+#include "base/error.h"
+
+namespace addend {
+namespace {
+
+constexpr const char* kOrigin = "checkpoint";
+
+Json ToJson(const std::vector<DistillPoint>& curve) {
+  Json json = Json::array();
+  for (const DistillPoint& point : curve) json.push_back({point.step, point.seconds, point.held_out});
+  return json;
+}
+
+std::vector<DistillPoint> CurveFrom(const Json& json) {
+  std::vector<DistillPoint> curve;
+  for (const auto& [step, seconds, held_out] : json.get<std::vector<std::tuple<size_t, double, double>>>()) {
+    curve.push_back({step, seconds, held_out});
+  }
+  return curve;
+}
+
+std::string ImportanceName(size_t block, LinearKind kind, const char* side) {
+  return LinearName(block, kind) + "." + side;
+}
+
+}  // namespace
+
+Checkpoint ToCheckpoint(const CalibrationText& text) {
+  Checkpoint checkpoint;
+  checkpoint.facts = {{"length", text.length},
+                      {"sources", text.sources},
+                      {"hash", text.hash},
+                      {"training", text.training},
+                      {"held_out", text.held_out}};
+  return checkpoint;
+}
+
+CalibrationText TextFrom(const Checkpoint& checkpoint) {
+  using Sequences = std::vector<std::vector<TokenId>>;
+  const Json& facts = checkpoint.facts;
+  return {.length = JsonField<size_t>(facts, "length", kOrigin),
+          .training = JsonField<Sequences>(facts, "training", kOrigin),
+          .held_out = JsonField<Sequences>(facts, "held_out", kOrigin),
+          .sources = JsonField<std::vector<std::string>>(facts, "sources", kOrigin),
+          .hash = JsonField<uint64_t>(facts, "hash", kOrigin)};
+}
+
+Checkpoint ToCheckpoint(const ModelImportance& importance) {
+  Checkpoint checkpoint;
+  for (size_t b = 0; b < importance.size(); ++b) {
+    for (const LinearKind kind : kLinearKinds) {
+      const LinearImportance& linear = importance[b][static_cast<size_t>(kind)];
+      checkpoint.floats[ImportanceName(b, kind, "input")] = linear.input;
+      checkpoint.floats[ImportanceName(b, kind, "output")] = linear.output;
+    }
+  }
+  return checkpoint;
+}
+
+ModelImportance ImportanceFrom(const Checkpoint& checkpoint, const Model& model) {
+  ModelImportance importance(model.blocks.size());
+  for (size_t b = 0; b < importance.size(); ++b) {
+    for (const LinearKind kind : kLinearKinds) {
+      const Linear& linear = model.blocks[b][kind];
+      importance[b][static_cast<size_t>(kind)] = {
+          .input = checkpoint.Floats(ImportanceName(b, kind, "input"), linear.inputs()),
+          .output = checkpoint.Floats(ImportanceName(b, kind, "output"), linear.outputs())};
+    }
+  }
+  return importance;
+}
+
+Checkpoint ToCheckpoint(const FactorizedLinear& linear) {
+  Checkpoint checkpoint;
+  checkpoint.facts = linear.report.ToJson();
+  checkpoint.bytes = {{"A", linear.weight.A.ToBytes()}, {"B", linear.weight.B.ToBytes()}};
+  checkpoint.floats = {{"a", linear.weight.a}, {"mid", linear.weight.mid}, {"b", linear.weight.b}};
+  return checkpoint;
+}
+
+FactorizedLinear LinearFrom(const Checkpoint& checkpoint) {
+  const Json& facts = checkpoint.facts;
+  FactorizedLinear linear;
+  LinearReport& report = linear.report;
+  report = {.name = JsonField<std::string>(facts, "name", kOrigin),
+            .outputs = JsonField<size_t>(facts, "outputs", kOrigin),
+            .inputs = JsonField<size_t>(facts, "inputs", kOrigin),
+            .rank = JsonField<size_t>(facts, "rank", kOrigin),
+            .bits = JsonField<double>(facts, "bits", kOrigin),
+            .weighted_error = JsonField<double>(facts, "weighted_error", kOrigin),
+            .output_error = JsonField<double>(facts, "output_error", kOrigin),
+            .seconds = JsonField<double>(facts, "seconds", kOrigin)};
+  const auto row_bytes = [](size_t cols) { return (cols + 7) / 8; };
+  linear.weight = {.A = SignMatrix::FromBytes(checkpoint.Bytes("A", report.outputs * row_bytes(report.rank)),
+                                              report.outputs, report.rank),
+                   .B = SignMatrix::FromBytes(checkpoint.Bytes("B", report.rank * row_bytes(report.inputs)),
+                                              report.rank, report.inputs),
+                   .a = checkpoint.Floats("a", report.outputs),
+                   .mid = checkpoint.Floats("mid", report.rank),
+                   .b = checkpoint.Floats("b", report.inputs)};
+  linear.weight.Validate();
+  return linear;
+}
+
+Checkpoint ToCheckpoint(const DistillState& state) {
+  Checkpoint checkpoint;
+  checkpoint.facts = {{"step", state.step},
+                      {"total_steps", state.total_steps},
+                      {"seconds", state.seconds},
+                      {"gains", state.gains.size()},
+                      {"curve", ToJson(state.curve)}};
+  checkpoint.floats = {{"gains", state.gains},
+                       {"first_moments", state.first_moments},
+                       {"second_moments", state.second_moments},
+                       {"best_gains", state.best_gains}};
+  return checkpoint;
+}
+
+DistillState DistillStateFrom(const Checkpoint& checkpoint) {
+  const Json& facts = checkpoint.facts;
+  const auto gains = JsonField<size_t>(facts, "gains", kOrigin);
+  return {.step = JsonField<size_t>(facts, "step", kOrigin),
+          .total_steps = JsonField<size_t>(facts, "total_steps", kOrigin),
+          .seconds = JsonField<double>(facts, "seconds", kOrigin),
+          .gains = checkpoint.Floats("gains", gains),
+          .first_moments = checkpoint.Floats("first_moments", gains),
+          .second_moments = checkpoint.Floats("second_moments", gains),
+          .best_gains = checkpoint.Floats("best_gains", gains),
+          .curve = CurveFrom(JsonField<Json>(facts, "curve", kOrigin))};
+}
+
+}  // namespace addend

@@ -1,0 +1,28 @@
+// The results of the stages as checkpoints of a work folder, and back.
+#pragma once
+#include "calibrate/calibration_text.h"
+#include "calibrate/importance.h"
+#include "compress/checkpoint.h"
+#include "compress/report.h"
+#include "tensor/factored_weight.h"
+#include "tune/distill.h"
+
+namespace addend {
+
+struct FactorizedLinear {
+  FactoredWeight weight;
+  LinearReport report;
+};
+
+Checkpoint ToCheckpoint(const CalibrationText& text);
+Checkpoint ToCheckpoint(const ModelImportance& importance);
+Checkpoint ToCheckpoint(const FactorizedLinear& linear);
+Checkpoint ToCheckpoint(const DistillState& state);
+
+// Throw Error when the checkpoint does not hold what it should.
+CalibrationText TextFrom(const Checkpoint& checkpoint);
+ModelImportance ImportanceFrom(const Checkpoint& checkpoint, const Model& model);
+FactorizedLinear LinearFrom(const Checkpoint& checkpoint);
+DistillState DistillStateFrom(const Checkpoint& checkpoint);
+
+}  // namespace addend

@@ -1,0 +1,266 @@
+#include "tune/distill.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "train/adam.h"
+#include "train/train_model.h"
+#include "tune/teacher.h"
+
+namespace addend {
+namespace {
+
+constexpr size_t kWarmUpSteps = 5;
+constexpr double kSaveSeconds = 120;
+constexpr size_t kHeldOutChecks = 5;  // over the whole run, beside the one before it
+
+// All trainable scales as one flat vector of gains: scale = start * gain.
+class Gains {
+ public:
+  explicit Gains(TrainModel& student) {
+    for (size_t b = 0; b < student.blocks().size(); ++b) {
+      for (const LinearKind kind : kLinearKinds) {
+        TrainLinear& linear = student.blocks()[b].linear(kind);
+        if (!linear.factored()) continue;
+        Add(linear.a(), [b, kind](const ModelGradients& g) { return std::span(g.blocks[b][kind].a); });
+        Add(linear.mid(), [b, kind](const ModelGradients& g) { return std::span(g.blocks[b][kind].mid); });
+        Add(linear.b(), [b, kind](const ModelGradients& g) { return std::span(g.blocks[b][kind].b); });
+      }
+    }
+    Add(student.head().final_norm(), [](const ModelGradients& g) { return std::span(g.head.final_norm); });
+    values.assign(start_.size(), 1.0f);
+    gradient.assign(start_.size(), 0.0f);
+  }
+
+  // Sets the student's scales to what `values` says.
+  void Apply() const {
+    for (const Scale& scale : scales_) {
+      for (size_t i = 0; i < scale.values.size(); ++i) {
+        scale.values[i] = start_[scale.offset + i] * values[scale.offset + i];
+      }
+    }
+  }
+
+  // dLoss/dgain = start * dLoss/dscale.
+  void SetGradient(const ModelGradients& gradients) {
+    for (const Scale& scale : scales_) {
+      const std::span<const float> of_scale = scale.gradient(gradients);
+      for (size_t i = 0; i < of_scale.size(); ++i)
+        gradient[scale.offset + i] = start_[scale.offset + i] * of_scale[i];
+    }
+  }
+
+  std::vector<float> values, gradient;
+
+ private:
+  using GradientOf = std::function<std::span<const float>(const ModelGradients&)>;
+  struct Scale {
+    std::span<float> values;
+    size_t offset;
+    GradientOf gradient;
+  };
+
+  void Add(std::span<float> scale, GradientOf gradient_of) {
+    scales_.push_back({scale, start_.size(), std::move(gradient_of)});
+    start_.insert(start_.end(), scale.begin(), scale.end());
+  }
+
+  std::vector<Scale> scales_;
+  std::vector<float> start_;
+};
+
+class Distillation {
+ public:
+  Distillation(Model& student, const Model& teacher, const CalibrationText& text,
+               const DistillOptions& options, ThreadPool& pool, const Progress& progress)
+      : student_(student),
+        text_(text),
+        options_(options),
+        progress_(progress),
+        workspace_(pool),
+        trained_(student),
+        gains_(trained_),
+        gradients_(trained_.MakeGradients()),
+        training_teacher_(teacher, text.training, pool),
+        held_out_teacher_(teacher, text.held_out, pool) {
+    if (options.resume) Restore(*options.resume);
+  }
+
+  DistillResult Run() {
+    const double begin = WallSeconds() - state_.seconds;
+    double saved = WallSeconds();
+    if (state_.step == 0) {
+      state_.total_steps = options_.steps;
+      CheckHeldOut();
+    }
+    while (!Finished()) {
+      if (InterruptRequested()) SaveAndStop();
+      TakeStep();
+      state_.seconds = WallSeconds() - begin;
+      const bool decided = DecideTotalSteps();
+      if (CheckIsDue()) CheckHeldOut();
+      if (options_.save && (decided || WallSeconds() - saved > kSaveSeconds)) {
+        options_.save(Snapshot());
+        saved = WallSeconds();
+      }
+      ReportStep();
+    }
+    gains_.values = state_.best_gains;
+    gains_.Apply();
+    CopyScales();
+    return {.steps = state_.step, .seconds = state_.seconds, .curve = state_.curve};
+  }
+
+ private:
+  bool Finished() const {
+    if (state_.total_steps > 0) return state_.step >= state_.total_steps;
+    return options_.seconds <= 0;
+  }
+
+  void SaveAndStop() {
+    if (options_.save && state_.step > 0) options_.save(Snapshot());
+    ThrowIfInterrupted();
+  }
+
+  void TakeStep() {
+    const size_t length = text_.length, count = text_.training.size();
+    ids_.clear();
+    Matrix normed(options_.batch * length, student_.config.hidden);
+    for (size_t i = 0; i < options_.batch; ++i) {
+      const size_t index = (state_.step * options_.batch + i) % count;
+      const std::vector<TokenId>& sequence = text_.training[index];
+      ids_.insert(ids_.end(), sequence.begin(), sequence.end());
+      training_teacher_.Normed(index, normed.view().Rows(i * length, length));
+    }
+    const Matrix& hidden = trained_.Forward(ids_, length, &tape_, workspace_);
+    gradients_.SetZero();
+    const double loss = trained_.head().KlDivergence(hidden, normed, training_teacher_.head(), &dx_,
+                                                     &gradients_.head, workspace_);
+    if (!std::isfinite(loss)) throw Error("distillation: the loss of step ", state_.step, " is not finite");
+    trained_.Backward(ids_, tape_, &dx_, &gradients_, workspace_);
+    gains_.SetGradient(gradients_);
+    const AdamParameter parameter{"gains", gains_.values, gains_.gradient, LearningRate()};
+    adam_.Step(std::span(&parameter, 1));
+    gains_.Apply();
+    ++state_.step;
+    smoothed_loss_ = state_.step == 1 || smoothed_loss_ == 0 ? loss : 0.9 * smoothed_loss_ + 0.1 * loss;
+  }
+
+  double LearningRate() const {
+    const auto step = static_cast<double>(state_.step), total = static_cast<double>(state_.total_steps);
+    const double warm_up = std::min(1.0, (step + 1) / kWarmUpSteps);
+    const double decay = total > 0 ? std::clamp(2 * (total - step) / total, 0.0, 1.0) : 1.0;
+    return options_.learning_rate * std::min(warm_up, decay);
+  }
+
+  // With a time budget: after a tenth of it, the steps that the whole will hold. True when it was decided
+  // now.
+  bool DecideTotalSteps() {
+    if (state_.total_steps > 0 || state_.seconds < 0.1 * options_.seconds) return false;
+    state_.total_steps = std::max<size_t>(
+        state_.step,
+        static_cast<size_t>(static_cast<double>(state_.step) * options_.seconds / state_.seconds));
+    return true;
+  }
+
+  bool CheckIsDue() const {
+    const size_t total = state_.total_steps;
+    return total > 0 && (state_.step * kHeldOutChecks / total != (state_.step - 1) * kHeldOutChecks / total);
+  }
+
+  void CheckHeldOut() {
+    const size_t length = text_.length;
+    double sum = 0;
+    Matrix normed(length, student_.config.hidden);
+    for (size_t i = 0; i < text_.held_out.size(); ++i) {
+      held_out_teacher_.Normed(i, normed);
+      const Matrix& hidden = trained_.Forward(text_.held_out[i], length, &tape_, workspace_);
+      sum += trained_.head().KlDivergence(hidden, normed, held_out_teacher_.head(), nullptr, nullptr,
+                                          workspace_);
+    }
+    const DistillPoint point{state_.step, state_.seconds, sum / static_cast<double>(text_.held_out.size())};
+    const bool best = std::all_of(state_.curve.begin(), state_.curve.end(),
+                                  [&](const DistillPoint& other) { return point.held_out < other.held_out; });
+    if (best) state_.best_gains = gains_.values;
+    state_.curve.push_back(point);
+  }
+
+  void ReportStep() const {
+    char note[96];
+    std::snprintf(note, sizeof note, "step %zu, KL %.3f (held out %.3f)", state_.step, smoothed_loss_,
+                  state_.curve.back().held_out);
+    if (state_.total_steps > 0) {
+      Report(progress_,
+             {"distil", static_cast<double>(state_.step), static_cast<double>(state_.total_steps), note});
+    } else {
+      Report(progress_, {"distil", state_.seconds / options_.seconds, 1.0, note});
+    }
+  }
+
+  DistillState Snapshot() const {
+    DistillState state = state_;
+    state.gains = gains_.values;
+    const AdamState::Moments& moments = adam_.state().moments.at("gains");
+    state.first_moments = moments.first;
+    state.second_moments = moments.second;
+    return state;
+  }
+
+  void Restore(const DistillState& state) {
+    const size_t size = gains_.values.size();
+    for (const auto* vector :
+         {&state.gains, &state.first_moments, &state.second_moments, &state.best_gains}) {
+      if (vector->size() != size)
+        throw Error("distillation: the saved state has ", vector->size(), " gains, not ", size);
+    }
+    state_ = state;
+    gains_.values = state.gains;
+    gains_.Apply();
+    adam_.set_state(
+        {.steps = state.step, .moments = {{"gains", {state.first_moments, state.second_moments}}}});
+  }
+
+  void CopyScales() {
+    for (size_t b = 0; b < student_.blocks.size(); ++b) {
+      for (const LinearKind kind : kLinearKinds) {
+        auto* factors = std::get_if<FactoredWeight>(&student_.blocks[b][kind].weight);
+        if (factors == nullptr) continue;
+        const TrainLinear& linear = trained_.blocks()[b].linear(kind);
+        factors->a.assign(linear.a().begin(), linear.a().end());
+        factors->mid.assign(linear.mid().begin(), linear.mid().end());
+        factors->b.assign(linear.b().begin(), linear.b().end());
+        factors->RoundScalesToHalf();
+      }
+    }
+    const std::span<const float> norm = trained_.head().final_norm();
+    student_.final_norm.assign(norm.begin(), norm.end());
+  }
+
+  Model& student_;
+  const CalibrationText& text_;
+  const DistillOptions& options_;
+  const Progress& progress_;
+  Workspace workspace_;
+  TrainModel trained_;
+  Gains gains_;
+  ModelGradients gradients_;
+  Teacher training_teacher_, held_out_teacher_;
+  Adam adam_;
+  ModelTape tape_;
+  Matrix dx_;
+  std::vector<TokenId> ids_;
+  DistillState state_;
+  double smoothed_loss_ = 0;
+};
+
+}  // namespace
+
+DistillResult Distill(Model& student, const Model& teacher, const CalibrationText& text,
+                      const DistillOptions& options, ThreadPool& pool, const Progress& progress) {
+  return Distillation(student, teacher, text, options, pool, progress).Run();
+}
+
+}  // namespace addend
