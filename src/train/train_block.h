@@ -71,12 +71,38 @@ class TrainBlock {
   BlockGradients MakeGradients(bool wants_weights = false) const;
 
  private:
+  struct ForwardPass;
+  struct BackwardPass;
+
+  AttentionShape AttentionOver(size_t length) const;
+  void ForwardAttention(ConstMatrixView x, const ForwardPass& pass) const;
+  void ForwardFeedForward(MatrixView y, const ForwardPass& pass) const;
+  Borrowed ForwardLinear(LinearKind kind, ConstMatrixView x, const ForwardPass& pass) const;
+  void AddUpdate(ConstMatrixView x, const Borrowed& update, std::span<const float> post_norm, MatrixView sum,
+                 Workspace& workspace) const;
+  void NormAndTurn(const Borrowed& heads, std::span<const float> gain, size_t length,
+                   Workspace& workspace) const;
+  void GateRows(ConstMatrixView gate, ConstMatrixView up, MatrixView gated, Workspace& workspace) const;
+
+  void BackwardFeedForward(MatrixView d_stream, const BackwardPass& pass) const;
+  void BackwardAttention(ConstMatrixView x, MatrixView d_stream, const BackwardPass& pass) const;
+  Borrowed Output(LinearKind kind, const BackwardPass& pass) const;
+  void BackwardLinear(LinearKind kind, ConstMatrixView x, ConstMatrixView dy, MatrixView dx,
+                      const BackwardPass& pass) const;
+  void BackwardUpdate(LinearKind kind, ConstMatrixView x, ConstMatrixView d_sum,
+                      std::span<const float> post_norm, std::vector<float> BlockGradients::*d_post_norm,
+                      MatrixView dx, const BackwardPass& pass) const;
+  void NormAndTurnBackward(LinearKind kind, std::span<const float> gain,
+                           std::vector<float> BlockGradients::*d_gain, const Borrowed& d_heads,
+                           const BackwardPass& pass) const;
+
   std::array<TrainLinear, kLinearKinds.size()> linears_;
   std::vector<float> attention_norm_, feed_forward_norm_, q_norm_, k_norm_, post_attention_norm_,
       post_feed_forward_norm_;
-  ModelConfig config_;
-  AttentionShape attention_;  // length is set by each call
-  mutable RopeTable rope_;    // grows with the longest sequence met
+  AttentionShape attention_;  // without the length of the sequences
+  Activation activation_;
+  float norm_epsilon_;
+  mutable RopeTable rope_;  // grows with the longest sequence met
 };
 
 }  // namespace addend

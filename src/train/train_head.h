@@ -1,6 +1,7 @@
 // The end of the model: final norm, logits, and a loss on them, in chunks of tokens so that the logits of a
 // sequence never exist at once (a vocabulary may have 256 thousand entries).
 #pragma once
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -12,10 +13,10 @@ namespace addend {
 
 inline constexpr TokenId kNoTarget = static_cast<TokenId>(-1);  // a row that does not count
 
+// Sums over calls until SetZero. What is empty is not computed.
 struct HeadGradients {
   std::vector<float> final_norm;
-  Matrix weight;              // vocabulary x hidden, if wants_weight
-  bool wants_weight = false;  // set before the first use
+  Matrix weight;  // vocabulary x hidden
 
   void SetZero();
 };
@@ -43,7 +44,29 @@ class TrainHead {
   HeadGradients MakeGradients(bool wants_weight = false) const;
 
  private:
+  // What a loss is given of a chunk of tokens: `rows` of the batch from `first`. It writes the loss of each
+  // row and the gradient of its logits; `gradient` may be the memory of `logits`.
+  struct ChunkLogits {
+    size_t first;
+    ConstMatrixView logits;
+    MatrixView gradient;
+    std::span<double> losses;
+  };
+  using ChunkLoss = std::function<void(const ChunkLogits& chunk)>;
+
+  size_t vocabulary() const { return stored_.rows(); }
+  double SumLosses(ConstMatrixView x, const ChunkLoss& loss, Matrix* dx, HeadGradients* gradients,
+                   Workspace& workspace) const;
+  void Logits(ConstMatrixView normed, MatrixView logits, Workspace& workspace) const;
+  void BackwardChunk(ConstMatrixView x, ConstMatrixView normed, ConstMatrixView d_logits, MatrixView dx,
+                     HeadGradients* gradients, Workspace& workspace) const;
+  template <typename Body>
+  void ForHeadRows(Workspace& workspace, Body&& body) const;
+
+  StoredMatrix stored_;  // vocabulary x hidden
+  Matrix decoded_;       // the same, or empty
   std::vector<float> final_norm_;
+  float norm_epsilon_, softcap_;
 };
 
 }  // namespace addend

@@ -15,13 +15,11 @@ struct LinearTape {
   Matrix output;  // before the scale a and the bias, tokens x outputs: y = a * output + bias (dense: a = 1)
 };
 
-// Sums over tokens (and over calls, until SetZero).
+// Sums over tokens, and over calls until SetZero. What is empty is not computed.
 struct LinearGradient {
-  std::vector<float> a, mid, b;  // factored: of the scales
-  Matrix weight;                 // dense, outputs x inputs, if wants_weight
+  std::vector<float> a, mid, b;  // of the scales of a factored linear: all three or none
+  Matrix weight;                 // of a dense one, outputs x inputs; costs as much as the rest of Backward
   std::vector<float> bias;
-  bool wants_weight =
-      false;  // set before the first use: the product dy^T x costs as much as the rest of Backward
 
   void SetZero();
 };
@@ -60,8 +58,8 @@ class TrainLinear {
   LinearGradient MakeGradient(bool wants_weight = false) const;
 
  private:
-  void ForwardDense(ConstMatrixView x, MatrixView y, LinearTape* tape, Workspace& workspace) const;
   void ForwardFactored(ConstMatrixView x, MatrixView y, LinearTape* tape, Workspace& workspace) const;
+  void FinishOutput(ConstMatrixView output, MatrixView y) const;
   void BackwardFactored(ConstMatrixView x, ConstMatrixView dy, const LinearTape& tape, MatrixView dx,
                         LinearGradient* gradient, Workspace& workspace) const;
 

@@ -3,9 +3,10 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <mutex>
+#include <span>
 #include <utility>
-#include <vector>
 
 #include "base/threads.h"
 #include "tensor/matrix.h"
@@ -14,24 +15,26 @@ namespace addend {
 
 class Workspace;
 
-// A matrix on loan from a Workspace, which must outlive it. Its values are unspecified at first.
-class Borrowed {
+// A matrix on loan from a Workspace, which must outlive it. Its values are unspecified at first. Rows are
+// contiguous.
+class Borrowed : public MatrixView {
  public:
   Borrowed(Borrowed&& other) noexcept
-      : workspace_(std::exchange(other.workspace_, nullptr)), matrix_(std::move(other.matrix_)) {}
+      : MatrixView(other),
+        workspace_(std::exchange(other.workspace_, nullptr)),
+        memory_(std::move(other.memory_)) {}
   Borrowed& operator=(Borrowed&&) = delete;
   ~Borrowed();
 
-  Matrix& operator*() { return matrix_; }
-  Matrix* operator->() { return &matrix_; }
-  operator MatrixView() { return matrix_; }
-  operator ConstMatrixView() const { return matrix_; }
+  std::span<float> values() const { return {data, rows * cols}; }
+  void SetZero() const { std::fill_n(data, rows * cols, 0.0f); }
 
  private:
   friend class Workspace;
-  Borrowed(Workspace* workspace, Matrix matrix) : workspace_(workspace), matrix_(std::move(matrix)) {}
+  Borrowed(Workspace* workspace, AlignedVector<float> memory, MatrixView view)
+      : MatrixView(view), workspace_(workspace), memory_(std::move(memory)) {}
   Workspace* workspace_;
-  Matrix matrix_;
+  AlignedVector<float> memory_;
 };
 
 class Workspace {
@@ -43,21 +46,41 @@ class Workspace {
   // Also from the bodies of parallel loops.
   Borrowed Borrow(size_t rows, size_t cols);
 
-  // Calls body(first, count) for consecutive chunks of `chunk` rows (the last may have fewer), in parallel.
-  // Chunks are the unit of every reduction, so the chunk size must not depend on the number of threads.
+  // Calls body(first, count) in parallel for consecutive chunks of `chunk` rows (the last may have fewer).
   template <typename Body>
   void ForChunks(size_t rows, size_t chunk, Body&& body) {
-    pool.For((rows + chunk - 1) / chunk,
-             [&](size_t i) { body(i * chunk, std::min(chunk, rows - i * chunk)); });
+    pool.For(Chunks(rows, chunk), [&](size_t i) { body(i * chunk, std::min(chunk, rows - i * chunk)); });
+  }
+
+  // The same for loops that also sum over rows: body(first, count, sums) adds to its own `sums`, which start
+  // at zero; in the end those of all chunks are added to `totals`, in order, so that the result is the same
+  // for any number of threads.
+  template <typename Body>
+  void SumChunks(size_t rows, size_t chunk, std::span<float> totals, Body&& body) {
+    const Borrowed partial = Borrow(Chunks(rows, chunk), totals.size());
+    partial.SetZero();
+    ForChunks(rows, chunk,
+              [&](size_t first, size_t count) { body(first, count, partial.Row(first / chunk)); });
+    for (size_t i = 0; i < partial.rows; ++i) {
+      const std::span<const float> sums = partial.Row(i);
+      for (size_t c = 0; c < sums.size(); ++c) totals[c] += sums[c];
+    }
   }
 
   ThreadPool& pool;
 
  private:
   friend class Borrowed;
-  void Return(Matrix matrix);
+  static size_t Chunks(size_t rows, size_t chunk) { return (rows + chunk - 1) / chunk; }
+  void Return(AlignedVector<float> memory);
+
   std::mutex mutex_;
-  std::vector<std::pair<size_t, Matrix>> free_;  // capacity in floats, and the matrix
+  std::multimap<size_t, AlignedVector<float>> free_;  // by size
 };
+
+// Rows of one chunk in loops over tokens. Chunks are the unit of every sum over tokens, so their size must
+// not depend on the number of threads; this one keeps the values of a chunk in a core's own cache at common
+// widths.
+inline constexpr size_t kTokenChunk = 64;
 
 }  // namespace addend

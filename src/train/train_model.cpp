@@ -1,0 +1,70 @@
+#include "train/train_model.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "kernels/vector_ops.h"
+
+namespace addend {
+
+void Embed(const Model& model, std::span<const TokenId> ids, MatrixView x) {
+  for (size_t t = 0; t < ids.size(); ++t) {
+    if (ids[t] >= model.embedding.rows()) {
+      throw Error("token id ", ids[t], " of a vocabulary of ", model.embedding.rows());
+    }
+    model.embedding.ReadRow(ids[t], x.Row(t));
+    if (model.config.embedding_scale != 1) Scale(model.config.embedding_scale, x.Row(t));
+  }
+}
+
+std::vector<TokenId> NextTokens(std::span<const TokenId> ids, size_t length) {
+  std::vector<TokenId> targets(ids.size(), kNoTarget);
+  for (size_t t = 0; t + 1 < ids.size(); ++t) {
+    if ((t + 1) % length != 0) targets[t] = ids[t + 1];
+  }
+  return targets;
+}
+
+void ModelGradients::SetZero() {
+  for (BlockGradients& block : blocks) block.SetZero();
+  head.SetZero();
+  embedding.SetZero();
+}
+
+TrainModel::TrainModel(const Model& model, Precision precision) : model_(model), head_(model) {
+  for (size_t i = 0; i < model.blocks.size(); ++i)
+    blocks_.emplace_back(model.config, model.blocks[i], i, precision);
+}
+
+ModelGradients TrainModel::MakeGradients(bool wants_weights) const {
+  ModelGradients gradients;
+  for (const TrainBlock& block : blocks_) gradients.blocks.push_back(block.MakeGradients(wants_weights));
+  gradients.head = head_.MakeGradients(wants_weights);
+  if (wants_weights) gradients.embedding = Matrix(model_.embedding.rows(), model_.embedding.cols());
+  return gradients;
+}
+
+const Matrix& TrainModel::Forward(std::span<const TokenId> ids, size_t length, ModelTape* tape,
+                                  Workspace& workspace) const {
+  tape->hidden.resize(blocks_.size() + 1);
+  tape->blocks.resize(blocks_.size());
+  for (Matrix& hidden : tape->hidden) hidden.Reshape(ids.size(), model_.config.hidden);
+  Embed(model_, ids, tape->hidden.front());
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    blocks_[i].Forward(tape->hidden[i], length, tape->hidden[i + 1], &tape->blocks[i], workspace);
+  }
+  return tape->hidden.back();
+}
+
+void TrainModel::Backward(std::span<const TokenId> ids, const ModelTape& tape, Matrix* dx,
+                          ModelGradients* gradients, Workspace& workspace) const {
+  for (size_t i = blocks_.size(); i-- > 0;) {
+    blocks_[i].Backward(tape.hidden[i], tape.blocks[i], *dx, *dx, &gradients->blocks[i], workspace);
+  }
+  if (gradients->embedding.empty()) return;
+  for (size_t t = 0; t < ids.size(); ++t) {
+    Axpy(model_.config.embedding_scale, dx->Row(t), gradients->embedding.Row(ids[t]));
+  }
+}
+
+}  // namespace addend
