@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "kernels/vector_ops.h"
+
 namespace addend {
 namespace {
 
@@ -28,21 +30,6 @@ double Scaled(double frequency, size_t pair, const RopeScaling& scaling) {
       return frequency / scaling.factors.at(pair);
   }
   return frequency;
-}
-
-// x <- x turned by the angles; `direction` is -1 to turn back.
-void TurnHeads(std::span<float> row, std::span<const float> cos, std::span<const float> sin,
-               float direction) {
-  const size_t half = cos.size();
-  for (float* head = row.data(); head != row.data() + row.size(); head += 2 * half) {
-    float* const first = head;
-    float* const second = head + half;
-    for (size_t i = 0; i < half; ++i) {
-      const float x = first[i], y = second[i], s = direction * sin[i];
-      first[i] = x * cos[i] - y * s;
-      second[i] = y * cos[i] + x * s;
-    }
-  }
 }
 
 }  // namespace
@@ -78,11 +65,22 @@ void RopeTable::Extend(size_t positions_needed) {
 }
 
 void RopeTable::Rotate(std::span<float> row, size_t position) const {
-  TurnHeads(row, Cos(position), Sin(position), 1);
+  const size_t head_dim = 2 * frequencies_.size();
+  for (size_t i = 0; i < row.size(); i += head_dim)
+    Rope(row.subspan(i, head_dim), Cos(position), Sin(position));
 }
 
 void RopeTable::RotateBack(std::span<float> row, size_t position) const {
-  TurnHeads(row, Cos(position), Sin(position), -1);
+  // Turning (x, y) back is turning (y, x) forward.
+  SwapHalves(row);
+  Rotate(row, position);
+  SwapHalves(row);
+}
+
+void RopeTable::SwapHalves(std::span<float> row) const {
+  const size_t half = frequencies_.size();
+  for (auto head = row.begin(); head != row.end(); head += 2 * half)
+    std::swap_ranges(head, head + half, head + half);
 }
 
 }  // namespace addend

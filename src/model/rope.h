@@ -36,6 +36,7 @@ class RopeTable {
   void RotateBack(std::span<float> row, size_t position) const;
 
  private:
+  void SwapHalves(std::span<float> row) const;
   const float* Turns(size_t position) const { return turns_.data() + position * 2 * frequencies_.size(); }
   std::vector<double> frequencies_;
   std::vector<float> turns_;  // for each position: head_dim / 2 cosines, then as many sines

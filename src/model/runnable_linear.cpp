@@ -1,0 +1,66 @@
+#include "model/runnable_linear.h"
+
+#include <algorithm>
+
+#include "kernels/dense_product.h"
+#include "kernels/vector_ops.h"
+#include "linalg/gemm.h"
+
+namespace addend {
+namespace {
+
+// Outputs decoded at a time: the tile stays in the L2 cache for usual widths.
+constexpr size_t kTileRows = 64;
+
+// Up to here reading the weights takes longer than multiplying by them, and rows are decoded in registers.
+constexpr size_t kFewTokens = 8;
+
+std::variant<StoredMatrix, PackedFactors> MakeRunnable(const Linear& linear) {
+  if (const auto* factored = std::get_if<FactoredWeight>(&linear.weight)) return PackedFactors(*factored);
+  return std::get<StoredMatrix>(linear.weight);
+}
+
+// y = x * w^T.
+void DenseProductMany(const StoredMatrix& w, ConstMatrixView x, MatrixView y, ThreadPool& pool) {
+  const size_t tiles = (w.rows() + kTileRows - 1) / kTileRows;
+  pool.For(tiles, [&](size_t t) {
+    const size_t first = t * kTileRows, rows = std::min(kTileRows, w.rows() - first);
+    Matrix tile(rows, w.cols());
+    for (size_t r = 0; r < rows; ++r) w.ReadRow(first + r, tile.Row(r));
+    Gemm(Op::kNone, x, Op::kTranspose, tile, y.Cols(first, rows), pool);
+  });
+}
+
+void DenseProduct(const StoredMatrix& w, ConstMatrixView x, MatrixView y, ThreadPool& pool) {
+  if (x.rows <= kFewTokens && HasDenseKernel(w.type())) {
+    DenseProductFew({w.type(), w.rows(), w.cols(), w.bytes()}, x, y, pool);
+  } else {
+    DenseProductMany(w, x, y, pool);
+  }
+}
+
+}  // namespace
+
+RunnableLinear::RunnableLinear(const Linear& linear) : weight_(MakeRunnable(linear)), bias_(linear.bias) {}
+
+size_t RunnableLinear::outputs() const {
+  if (const auto* factors = std::get_if<PackedFactors>(&weight_)) return factors->outputs();
+  return std::get<StoredMatrix>(weight_).rows();
+}
+
+size_t RunnableLinear::inputs() const {
+  if (const auto* factors = std::get_if<PackedFactors>(&weight_)) return factors->inputs();
+  return std::get<StoredMatrix>(weight_).cols();
+}
+
+void RunnableLinear::Apply(ConstMatrixView x, MatrixView y, ThreadPool& pool, Precision precision) const {
+  if (const auto* factors = std::get_if<PackedFactors>(&weight_)) {
+    factors->Apply(x, y, pool, precision);
+  } else {
+    DenseProduct(std::get<StoredMatrix>(weight_), x, y, pool);
+  }
+  if (bias_.empty()) return;
+  for (size_t t = 0; t < y.rows; ++t) Axpy(1, bias_, y.Row(t));
+}
+
+}  // namespace addend

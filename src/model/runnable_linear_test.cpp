@@ -1,0 +1,102 @@
+#include "model/runnable_linear.h"
+
+#include <cmath>
+
+#include "base/random.h"
+#include "gtest/gtest.h"
+
+namespace addend {
+namespace {
+
+Matrix RandomMatrix(size_t rows, size_t cols, uint64_t seed) {
+  Rng rng(seed);
+  Matrix m(rows, cols);
+  for (float& value : m.values()) value = rng.Normal();
+  return m;
+}
+
+// y = w x + bias in double precision, and the error that float32 sums may make: each of the `cols` additions
+// rounds a partial sum that is at most sum |w x|.
+void ExpectProduct(const Matrix& w, std::span<const float> bias, const Matrix& x, const Matrix& y,
+                   const char* what) {
+  for (size_t t = 0; t < x.rows(); ++t) {
+    for (size_t r = 0; r < w.rows(); ++r) {
+      double sum = bias.empty() ? 0 : bias[r], magnitude = std::abs(sum);
+      for (size_t c = 0; c < w.cols(); ++c) {
+        sum += double{w(r, c)} * x(t, c);
+        magnitude += std::abs(double{w(r, c)} * x(t, c));
+      }
+      ASSERT_NEAR(y(t, r), sum, static_cast<double>(w.cols()) * 0x1p-24 * magnitude)
+          << what << ", token " << t << " of " << x.rows() << ", output " << r;
+    }
+  }
+}
+
+// One token and eight take the kernels that read stored rows; nine and more decode tiles. 130 outputs are two
+// tiles and a bit.
+constexpr size_t kTokens[] = {1, 3, 8, 9, 65};
+
+TEST(RunnableLinear, DenseWeightsOfEveryType) {
+  ThreadPool pool(2);
+  const Matrix weight = RandomMatrix(130, 64, 1);
+  const std::vector<float> bias(130, 0.25f);
+  for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
+    const Linear linear{StoredMatrix::FromFloats(weight, type), bias};
+    const RunnableLinear runnable(linear);
+    EXPECT_EQ(runnable.outputs(), 130u);
+    EXPECT_EQ(runnable.inputs(), 64u);
+    for (const size_t tokens : kTokens) {
+      const Matrix x = RandomMatrix(tokens, 64, 2);
+      Matrix y(tokens, 130);
+      runnable.Apply(x, y, pool, Precision::kNear);
+      ExpectProduct(linear.ToDense(), bias, x, y, Info(type).name.data());
+    }
+  }
+}
+
+TEST(RunnableLinear, DenseTypesWithoutAKernel) {
+  ThreadPool pool(1);
+  // A Q4_1 block of 32: scale 0.5, minimum -1, and 32 values of 4 bits (3 and 12).
+  std::vector<std::byte> block = {std::byte{0x00}, std::byte{0x38}, std::byte{0x00}, std::byte{0xbc}};
+  block.resize(20, std::byte{0xc3});
+  const StoredMatrix stored(DType::kQ4_1, 1, 32, block);
+  const RunnableLinear runnable(stored);
+  Matrix x(1, 32), y(1, 1);
+  for (size_t c = 0; c < 32; ++c) x(0, c) = static_cast<float>(c);
+  runnable.Apply(x, y, pool, Precision::kNear);
+  // Low nibbles are the first 16 values: 0.5 * 3 - 1 = 0.5, then 0.5 * 12 - 1 = 5. Sums of 0..15 and 16..31:
+  // 120, 376.
+  EXPECT_FLOAT_EQ(y(0, 0), 0.5f * 120 + 5.0f * 376);
+}
+
+TEST(RunnableLinear, FactoredWeights) {
+  ThreadPool pool(2);
+  Rng rng(3);
+  FactoredWeight factors{SignMatrix::FromDense(RandomMatrix(70, 33, 4)),
+                         SignMatrix::FromDense(RandomMatrix(33, 50, 5)), std::vector<float>(70),
+                         std::vector<float>(33), std::vector<float>(50)};
+  for (auto* scale : {&factors.a, &factors.mid, &factors.b}) {
+    for (float& value : *scale) value = static_cast<float>(0.5 + rng.Uniform());
+  }
+  const std::vector<float> bias(70, -1);
+  const RunnableLinear runnable(Linear{factors, bias});
+  const Matrix weight = factors.ToDense();
+  for (const size_t tokens : kTokens) {
+    const Matrix x = RandomMatrix(tokens, 50, 6);
+    Matrix y(tokens, 70);
+    runnable.Apply(x, y, pool, Precision::kExact);
+    for (size_t t = 0; t < tokens; ++t) {
+      double magnitude = 0;  // of what each of the 33 inner sums adds up
+      for (size_t c = 0; c < 50; ++c) magnitude += std::abs(double{factors.b[c]} * x(t, c));
+      for (size_t r = 0; r < 70; ++r) {
+        double sum = bias[r];
+        for (size_t c = 0; c < 50; ++c) sum += double{weight(r, c)} * x(t, c);
+        // Scales are below 1.5. ToDense rounds too: hence twice the error of 50 and 33 additions.
+        ASSERT_NEAR(y(t, r), sum, 2 * (50 + 33) * 0x1p-24 * 1.5 * 1.5 * 33 * magnitude) << tokens << " tokens";
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace addend
