@@ -122,19 +122,27 @@ DType ReadDType(ByteReader& reader) {
   return static_cast<DType>(type);
 }
 
+// All but the name.
+void ReadDescription(ByteReader& reader, uint64_t alignment, Description& description) {
+  GgufTensor& tensor = description.tensor;
+  tensor.shape = ReadShape(reader);
+  tensor.type = ReadDType(reader);
+  description.offset = reader.Read<uint64_t>();
+  if (description.offset % alignment != 0) {
+    throw Error("offset ", description.offset, " is not a multiple of ", alignment);
+  }
+  description.bytes = TensorBytes(tensor.type, tensor.shape, tensor.shape[0]);
+}
+
 std::vector<Description> ReadDescriptions(ByteReader& reader, uint64_t count, uint64_t alignment) {
   std::vector<Description> descriptions(count);
   std::set<std::string_view> names;
   for (uint64_t i = 0; i < count; ++i) {
-    auto& [tensor, offset, bytes] = descriptions[i];
-    tensor.name = WithContext("tensor " + std::to_string(i), [&] { return reader.ReadString(); });
-    WithContext("tensor " + Quoted(tensor.name), [&, &t = tensor, &at = offset, &size = bytes] {
-      if (!names.insert(t.name).second) throw Error("occurs twice");
-      t.shape = ReadShape(reader);
-      t.type = ReadDType(reader);
-      at = reader.Read<uint64_t>();
-      if (at % alignment != 0) throw Error("offset ", at, " is not a multiple of ", alignment);
-      size = TensorBytes(t.type, t.shape, t.shape[0]);
+    std::string& name = descriptions[i].tensor.name;
+    name = WithContext("tensor " + std::to_string(i), [&] { return reader.ReadString(); });
+    WithContext("tensor " + Quoted(name), [&] {
+      if (!names.insert(name).second) throw Error("occurs twice");
+      ReadDescription(reader, alignment, descriptions[i]);
     });
   }
   return descriptions;

@@ -21,11 +21,10 @@ std::string Describe(const GgufValue& value) {
       []<typename T>(const T& held) {
         std::ostringstream text;
         if constexpr (std::is_same_v<T, GgufArray>) {
-          std::visit([&]<typename E>(const std::vector<E>&) { text << "an array of " << gguf::kName<E>; },
-                     held);
+          std::visit([&]<typename E>(const std::vector<E>&) { text << "array of " << gguf::kName<E>; }, held);
         } else {
-          text << "a " << gguf::kName<T>;
-          if constexpr (std::is_arithmetic_v<T>) text << " (" << +held << ")";
+          text << gguf::kName<T>;
+          if constexpr (std::is_arithmetic_v<T>) text << " " << +held;
         }
         return text.str();
       },
