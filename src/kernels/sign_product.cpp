@@ -160,6 +160,10 @@ void CheckShapes(size_t outputs, size_t inputs, ConstMatrixView x, ConstMatrixVi
 
 const SignKernels& SignKernelsFor(Target target) {
   switch (target) {
+#if defined(__x86_64__)
+    case Target::kAvx512:
+      return kAvx512SignKernels;
+#endif
     default:
       return kScalarSignKernels;
   }

@@ -4,6 +4,10 @@ namespace addend {
 
 const SimdKernels& SimdKernelsFor(Target target) {
   switch (target) {
+#if defined(__x86_64__)
+    case Target::kAvx512:
+      return avx512::kSimdKernels;
+#endif
     default:
       return scalar::kSimdKernels;
   }
