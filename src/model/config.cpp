@@ -49,22 +49,6 @@ constexpr size_t kWidest = 1'000'000;
 constexpr size_t kLargestVocabulary = 100'000'000;
 constexpr size_t kLongestContext = 1'000'000'000;
 
-void CheckSizes(const ModelConfig& config, const Checker& check) {
-  check.Count("number of blocks", config.blocks, kMostBlocks);
-  check.Count("hidden width", config.hidden, kWidest);
-  check.Count("number of heads", config.heads, kWidest);
-  check.Count("number of key-value heads", config.kv_heads, kWidest);
-  check.Count("head width", config.head_dim, kWidest);
-  check.Count("attention width (heads x head width)", config.q_size(), kWidest);
-  check.Count("feed-forward width", config.feed_forward, kWidest);
-  check.Count("vocabulary size", config.vocabulary, kLargestVocabulary);
-  check.Count("context length", config.context, kLongestContext);
-  if (config.heads % config.kv_heads != 0) {
-    check.That(false, "the number of key-value heads does not divide the number of heads");
-  }
-  check.That(config.head_dim % 2 == 0, "the head width is odd, but rope turns pairs");
-}
-
 void CheckRope(const ModelConfig& config, const Checker& check) {
   check.Number("rope theta", config.rope_theta, true);
   check.Number("rope theta of sliding blocks", config.rope_theta_sliding, true);
@@ -117,9 +101,24 @@ std::string_view Name(RopeScaling::Kind kind) {
   throw Error("rope scaling: not a kind: ", static_cast<int>(kind));
 }
 
-void ModelConfig::Validate(std::string_view origin) const {
+void ModelConfig::ValidateSizes(std::string_view origin) const {
   const Checker check(origin);
-  CheckSizes(*this, check);
+  check.Count("number of blocks", blocks, kMostBlocks);
+  check.Count("hidden width", hidden, kWidest);
+  check.Count("number of heads", heads, kWidest);
+  check.Count("number of key-value heads", kv_heads, kWidest);
+  check.Count("head width", head_dim, kWidest);
+  check.Count("attention width (heads x head width)", q_size(), kWidest);
+  check.Count("feed-forward width", feed_forward, kWidest);
+  check.Count("vocabulary size", vocabulary, kLargestVocabulary);
+  check.Count("context length", context, kLongestContext);
+  check.That(heads % kv_heads == 0, "the number of key-value heads does not divide the number of heads");
+  check.That(head_dim % 2 == 0, "the head width is odd, but rope turns pairs");
+}
+
+void ModelConfig::Validate(std::string_view origin) const {
+  ValidateSizes(origin);
+  const Checker check(origin);
   check.Number("norm epsilon", norm_epsilon, true);
   check.That(norm_epsilon < 1, "norm epsilon is 1 or more");
   check.Number("embedding scale", embedding_scale, true);

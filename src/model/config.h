@@ -66,7 +66,8 @@ struct ModelConfig {
   // at load.
   float rope_theta = 10000;
   RopeScaling rope_scaling;
-  float rope_theta_sliding = 10000;  // of blocks that slide, which are never scaled; differs only in Gemma 3
+  // Of blocks that slide. Where it differs (Gemma 3), they are not scaled either.
+  float rope_theta_sliding = 10000;
 
   size_t sliding_window = 0;  // a token sees itself and the window - 1 tokens before; 0 = all
   std::vector<bool> slides;   // for each block: is its attention limited to the window?
@@ -79,6 +80,8 @@ struct ModelConfig {
   // Throws Error naming `origin` and the field when the values do not belong together or are absurd (0, or
   // beyond any real model).
   void Validate(std::string_view origin) const;
+  // The part of it that is about sizes: for loaders, before they make lists as long as a file says.
+  void ValidateSizes(std::string_view origin) const;
 };
 
 }  // namespace addend

@@ -25,10 +25,6 @@ void CopyRow(const StoredMatrix& source, size_t from, std::vector<std::byte>& ta
 
 }  // namespace
 
-bool HasInterleavedHeads(Architecture architecture) {
-  return architecture == Architecture::kLlama || architecture == Architecture::kMistral;
-}
-
 StoredMatrix InHalves(const StoredMatrix& interleaved, size_t head_dim) {
   std::vector<std::byte> bytes(interleaved.bytes().size());
   ForEachRow(interleaved.rows(), head_dim, [&](size_t at, size_t r) { CopyRow(interleaved, at, bytes, r); });
@@ -45,12 +41,6 @@ StoredMatrix Interleaved(const StoredMatrix& in_halves, size_t head_dim) {
   std::vector<std::byte> bytes(in_halves.bytes().size());
   ForEachRow(in_halves.rows(), head_dim, [&](size_t at, size_t r) { CopyRow(in_halves, r, bytes, at); });
   return StoredMatrix(in_halves.type(), in_halves.rows(), in_halves.cols(), std::move(bytes));
-}
-
-std::vector<float> Interleaved(const std::vector<float>& in_halves, size_t head_dim) {
-  std::vector<float> values(in_halves.size());
-  ForEachRow(values.size(), head_dim, [&](size_t at, size_t r) { values[at] = in_halves[r]; });
-  return values;
 }
 
 }  // namespace addend

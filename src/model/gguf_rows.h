@@ -8,14 +8,10 @@
 
 namespace addend {
 
-// Does a GGUF file of this architecture keep q and k interleaved? (Mistral is "llama" there.)
-bool HasInterleavedHeads(Architecture architecture);
-
 // The same rows, or values of a bias, in the other order. The number of rows must be a multiple of head_dim,
 // which is even.
 StoredMatrix InHalves(const StoredMatrix& interleaved, size_t head_dim);
 std::vector<float> InHalves(const std::vector<float>& interleaved, size_t head_dim);
 StoredMatrix Interleaved(const StoredMatrix& in_halves, size_t head_dim);
-std::vector<float> Interleaved(const std::vector<float>& in_halves, size_t head_dim);
 
 }  // namespace addend

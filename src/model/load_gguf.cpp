@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "model/gguf_architecture.h"
 #include "model/gguf_rows.h"
 #include "model/load_tensors.h"
 #include "model/tensor_list.h"
@@ -12,7 +13,7 @@
 namespace addend {
 namespace {
 
-constexpr std::string_view kRopeFactors = "rope_freqs.weight";
+using gguf_architecture::kRopeFactors;
 
 // The hyper-parameters of a GGUF file, "<architecture>.<name>", with llama.cpp's defaults.
 class GgufConfigReader {
@@ -26,6 +27,7 @@ class GgufConfigReader {
     config.name = metadata_.StringOr("general.name", "");
     RefuseWhatIsNotHonoured();
     ReadSizes(config);
+    config.ValidateSizes(metadata_.origin);
     ReadArithmetic(config);
     ReadSlidingWindow(config);
     ReadRope(config);
@@ -88,25 +90,16 @@ class GgufConfigReader {
     config.qk_norm = gemma3 || config.architecture == Architecture::kQwen3;
     config.post_norms = gemma2 || gemma3;
     config.embedding_scale = gemma2 || gemma3 ? std::sqrt(static_cast<float>(config.hidden)) : 1.0f;
-    config.attention_scale = Float("attention.scale", AttentionScale(config));
+    config.attention_scale = Float("attention.scale", gguf_architecture::AttentionScale(config));
     config.attention_softcap = gemma2 ? Float("attn_logit_softcapping", 50) : 0.0f;
     config.logit_softcap =
         gemma2 ? Float("final_logit_softcapping", 30) : Float("final_logit_softcapping", 0);
   }
 
-  // The two 27B Gemmas, told apart by their depth, scale by the width of the model for each head; GGUF has no
-  // key for it.
-  static double AttentionScale(const ModelConfig& config) {
-    const bool gemma2_27b = config.architecture == Architecture::kGemma2 && config.blocks == 46;
-    const bool gemma3_27b = config.architecture == Architecture::kGemma3 && config.blocks == 62;
-    const size_t width = gemma2_27b || gemma3_27b ? config.hidden / config.heads : config.head_dim;
-    return 1 / std::sqrt(static_cast<double>(width));
-  }
-
   void ReadSlidingWindow(ModelConfig& config) const {
     const size_t window =
         Size("attention.sliding_window", config.architecture == Architecture::kGemma2 ? 4096 : 0);
-    config.slides.assign(std::min<size_t>(config.blocks, 1 << 20), false);  // Validate refuses more
+    config.slides.assign(config.blocks, false);
     if (window > 0) SetSlidingBlocks(config);
     const bool any = std::find(config.slides.begin(), config.slides.end(), true) != config.slides.end();
     config.sliding_window = any ? window : 0;
@@ -120,14 +113,8 @@ class GgufConfigReader {
       config.slides = metadata_.Array<bool>(key);
       return;
     }
-    const size_t period = metadata_.IntegerOr(key, DefaultPeriod(config.architecture));
-    for (size_t i = 0; i < config.slides.size(); ++i) config.slides[i] = period == 0 || (i + 1) % period != 0;
-  }
-
-  static size_t DefaultPeriod(Architecture architecture) {
-    if (architecture == Architecture::kGemma2) return 2;
-    if (architecture == Architecture::kGemma3) return 6;
-    return 0;
+    const size_t period = metadata_.IntegerOr(key, gguf_architecture::SlidingPeriod(config.architecture));
+    config.slides = gguf_architecture::SlidingBlocks(config.blocks, period);
   }
 
   void ReadRope(ModelConfig& config) const {
@@ -135,9 +122,6 @@ class GgufConfigReader {
     config.rope_theta = Float("rope.freq_base", gemma3 ? 1e6 : 1e4);
     config.rope_theta_sliding = gemma3 ? Float("rope.freq_base_swa", 1e4) : config.rope_theta;
     config.rope_scaling = ReadRopeScaling();
-    if (!gemma3 && config.sliding_window > 0 && config.rope_scaling.kind != RopeScaling::Kind::kNone) {
-      throw Error(metadata_.origin, ": scaled rope together with a sliding window is not supported");
-    }
   }
 
   RopeScaling ReadRopeScaling() const {
@@ -157,15 +141,37 @@ class GgufConfigReader {
   std::string prefix_;
 };
 
-// Llama 3's scaling is in GGUF a tensor of what each frequency is divided by.
+// The one set of parameters that Llama 3 models have had, but for the factor.
+RopeScaling UsualLlama3(float factor) {
+  RopeScaling scaling;
+  scaling.kind = RopeScaling::Kind::kLlama3;
+  scaling.factor = factor;
+  scaling.low_frequency_factor = 1;
+  scaling.high_frequency_factor = 4;
+  scaling.original_context = 8192;
+  return scaling;
+}
+
+// Llama 3's scaling is in GGUF a tensor of what each frequency is divided by. Its usual parameters are
+// recognised, because config.json can only say parameters.
 void ReadRopeFactors(TensorSource& source, ModelConfig& config) {
   if (source.Find(kRopeFactors) == nullptr) return;
   if (config.rope_scaling.kind != RopeScaling::Kind::kNone) {
     throw Error(source.origin(), ": both '", kRopeFactors, "' and another scaling of rope");
   }
+  const std::vector<float> factors = source.TakeVector(kRopeFactors, config.head_dim / 2);
   config.rope_scaling.kind = RopeScaling::Kind::kFactors;
-  config.rope_scaling.factors = source.TakeVector(kRopeFactors, config.head_dim / 2);
+  config.rope_scaling.factors = factors;
   config.Validate(source.origin());
+
+  ModelConfig usual = config;
+  usual.rope_scaling = UsualLlama3(*std::max_element(factors.begin(), factors.end()));
+  const std::vector<float> expected = gguf_architecture::RopeFactors(usual);
+  const auto close = [](float a, float b) {
+    return std::abs(a - b) <= 1e-5f * b;
+  };  // they were computed in float32
+  if (std::equal(factors.begin(), factors.end(), expected.begin(), close))
+    config.rope_scaling = usual.rope_scaling;
 }
 
 void HalveHeads(Linear& linear, size_t head_dim) {
@@ -187,7 +193,7 @@ Model LoadDenseGguf(std::shared_ptr<const GgufFile> file) {
   VisitTensors(model, GgufNames(), DenseReader(model.config, source, biases, /*norm_offset=*/0));
   source.RefuseUntaken();
 
-  if (HasInterleavedHeads(model.config.architecture)) {
+  if (gguf_architecture::HasInterleavedHeads(model.config.architecture)) {
     for (Block& block : model.blocks) {
       HalveHeads(block[LinearKind::kQ], model.config.head_dim);
       HalveHeads(block[LinearKind::kK], model.config.head_dim);

@@ -52,6 +52,7 @@ class Parser {
     RefuseWhatIsNotHonoured();
     HuggingFaceConfig result;
     ReadSizes(result.model);
+    result.model.ValidateSizes(origin_);
     ReadArithmetic(result.model);
     ReadSlidingWindow(result.model);
     ReadRope(result.model);
@@ -157,7 +158,7 @@ class Parser {
 
   std::vector<bool> SlidingBlocks(size_t blocks) const {
     if (json_.contains("layer_types") && !json_.at("layer_types").is_null()) return SlidingByLayerTypes();
-    std::vector<bool> slides(std::min<size_t>(blocks, 1 << 20));  // Validate refuses more
+    std::vector<bool> slides(blocks);
     for (size_t i = 0; i < slides.size(); ++i) {
       switch (defaults_.architecture) {
         case Architecture::kGemma2:
@@ -202,9 +203,6 @@ class Parser {
     config.rope_theta = full.theta;
     config.rope_scaling = full.scaling;
     config.rope_theta_sliding = gemma3 ? SlidingTheta() : full.theta;
-    if (!gemma3 && config.sliding_window > 0 && full.scaling.kind != RopeScaling::Kind::kNone) {
-      throw Error(origin_, ": scaled rope together with a sliding window is not supported");
-    }
   }
 
   Rope FullRope() const {
@@ -261,7 +259,8 @@ class Parser {
 
   DenseReader::BiasRules Biases() const {
     const bool qwen2 = defaults_.architecture == Architecture::kQwen2;  // has them without saying so
-    const bool attention = !qwen2 && Flag("attention_bias", false);
+    const bool never = qwen2 || defaults_.architecture == Architecture::kMistral;
+    const bool attention = !never && Flag("attention_bias", false);
     const bool feed_forward = defaults_.architecture == Architecture::kLlama && Flag("mlp_bias", false);
     DenseReader::BiasRules rules;
     for (const LinearKind kind : kLinearKinds) {

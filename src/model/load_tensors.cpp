@@ -1,10 +1,10 @@
 #include "model/load_tensors.h"
 
-#include <algorithm>
 #include <sstream>
 #include <utility>
 
 #include "base/error.h"
+#include "model/compressed_format.h"
 
 namespace addend {
 namespace {
@@ -85,10 +85,14 @@ void DenseReader::Matrix(const std::string& name, StoredMatrix& matrix, size_t r
 void DenseReader::Linear(const std::string& name, addend::Linear& linear, LinearKind kind) {
   const LinearShape shape = ShapeOf(config_, kind);
   linear.weight = source_.TakeMatrix(name + ".weight", shape.outputs, shape.inputs);
+  ReadBias(name, linear, kind);
+}
+
+void DenseReader::ReadBias(const std::string& name, addend::Linear& linear, LinearKind kind) {
   const std::string bias = name + ".bias";
   const BiasRule rule = biases_[static_cast<size_t>(kind)];
   if (rule == BiasRule::kNeeded || (rule == BiasRule::kIfPresent && source_.Find(bias) != nullptr)) {
-    linear.bias = source_.TakeVector(bias, shape.outputs);
+    linear.bias = source_.TakeVector(bias, ShapeOf(config_, kind).outputs);
   }
 }
 
@@ -106,15 +110,10 @@ Model EmptyModel(ModelConfig config) {
 }
 
 GgufMetadata ModelMetadata(const GgufMetadata& file) {
-  constexpr std::array<std::string_view, 5> kOfTheFile = {"general.architecture", "general.name",
-                                                          "general.alignment", "general.file_type",
-                                                          "general.quantization_version"};
   GgufMetadata kept;
   kept.origin = file.origin;
   for (const auto& [key, value] : file.entries()) {
-    const bool travels = key.starts_with("tokenizer.") || key.starts_with("general.");
-    if (travels && std::find(kOfTheFile.begin(), kOfTheFile.end(), key) == kOfTheFile.end())
-      kept.Set(key, value);
+    if (compressed_format::TravelsWithModel(key)) kept.Set(key, value);
   }
   return kept;
 }

@@ -62,9 +62,13 @@ class DenseReader {
   void Linear(const std::string& name, addend::Linear& linear, LinearKind kind);
   void Norm(const std::string& name, std::vector<float>& gains, size_t size);
 
- private:
+ protected:
+  void ReadBias(const std::string& name, addend::Linear& linear, LinearKind kind);
+
   const ModelConfig& config_;
   TensorSource& source_;
+
+ private:
   BiasRules biases_;
   float norm_offset_;
 };
@@ -72,7 +76,7 @@ class DenseReader {
 // A model with room for what its config says there is, to be filled by VisitTensors.
 Model EmptyModel(ModelConfig config);
 
-// Copies the tokenizer.* and general.* keys of a file, except those that describe the file and not the model.
+// What a file says about the model beside its config: tokenizer, recipe, author, ...
 GgufMetadata ModelMetadata(const GgufMetadata& file);
 
 // The three kinds of source. LoadModel (model/load.cpp) finds out which one a path is.

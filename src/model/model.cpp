@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "linalg/gemm.h"
 #include "model/tensor_list.h"
 
 namespace addend {
@@ -20,6 +21,23 @@ void CheckBytes(DType type, size_t rows, size_t cols, size_t bytes) {
     throw Error("a ", rows, " x ", cols, " matrix of ", info.name, " has ", bytes, " bytes, needs ",
                 rows * BytesOf(type, cols));
   }
+}
+
+void ScaleRowsAndCols(std::span<const float> rows, std::span<const float> cols, MatrixView m) {
+  for (size_t r = 0; r < m.rows; ++r) {
+    for (size_t c = 0; c < m.cols; ++c) m(r, c) *= rows[r] * cols[c];
+  }
+}
+
+// FactoredWeight::ToDense by way of gemm: minutes instead of hours for a model of billions of weights.
+Matrix MultipliedOut(const FactoredWeight& weight) {
+  Matrix left = weight.A.ToDense(), right = weight.B.ToDense();
+  ScaleRowsAndCols(weight.a, weight.mid, left);
+  ScaleRowsAndCols(std::vector<float>(weight.rank(), 1.0f), weight.b, right);
+  Matrix product(weight.outputs(), weight.inputs());
+  ThreadPool pool;
+  Gemm(Op::kNone, left, Op::kNone, right, product, pool);
+  return product;
 }
 
 }  // namespace
@@ -70,7 +88,8 @@ size_t Linear::inputs() const {
 }
 
 Matrix Linear::ToDense() const {
-  return std::visit([](const auto& w) { return w.ToDense(); }, weight);
+  if (const auto* factors = std::get_if<FactoredWeight>(&weight)) return MultipliedOut(*factors);
+  return std::get<StoredMatrix>(weight).ToDense();
 }
 
 std::string_view Name(LinearKind kind) {

@@ -1,0 +1,132 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "model/model.h"
+#include "model/test_support.h"
+
+namespace addend {
+namespace {
+
+using test::AllNumbers;
+using test::TemporaryFolder;
+using test::TinyModel;
+using testing::FloatNear;
+using testing::HasSubstr;
+using testing::Pointwise;
+using testing::ThrowsMessage;
+
+// What comes back from a GGUF file: Mistral is a Llama there, and Llama 3's scaling a list of factors.
+ModelConfig AsGgufHasIt(ModelConfig config) {
+  if (config.architecture == Architecture::kMistral) config.architecture = Architecture::kLlama;
+  if (config.rope_scaling.kind == RopeScaling::Kind::kLlama3) config.rope_scaling = {};
+  return config;
+}
+
+TEST(ExportGguf, IsReadBackTheSame) {
+  const TemporaryFolder folder;
+  for (const char* name : test::kTinyModels) {
+    SCOPED_TRACE(name);
+    const Model model = LoadModel(TinyModel(name));
+    ExportGguf(model, folder / "model.gguf", DType::kF32);
+    Model read = LoadModel(folder / "model.gguf");
+    EXPECT_EQ(AllNumbers(read), AllNumbers(model));
+    if (name == std::string("llama3-rope")) {
+      EXPECT_EQ(read.config.rope_scaling.kind, RopeScaling::Kind::kFactors);
+      read.config.rope_scaling = {};
+    }
+    EXPECT_EQ(read.config, AsGgufHasIt(model.config));
+  }
+}
+
+// Golden: permute() of llama.cpp's convert_hf_to_gguf.py as numpy has it, for one head of 4 values:
+//   np.arange(4).reshape(1, 2, 2).swapaxes(1, 2).reshape(4) -> [0, 2, 1, 3]
+TEST(ExportGguf, LlamaHeadsAreInterleaved) {
+  const TemporaryFolder folder;
+  Model model = LoadModel(TinyModel("llama"));
+  ExportGguf(model, folder / "model.gguf", DType::kF32);
+  const GgufFile file(folder / "model.gguf");
+  const GgufTensor& q = file.Tensor("blk.0.attn_q.weight");
+  const auto row = [&](size_t r) { return q.bytes.subspan(r * 64 * 4, 64 * 4); };
+  const StoredMatrix& in_halves = std::get<StoredMatrix>(model.blocks[0][LinearKind::kQ].weight);
+  // Head 1 (rows 16 to 31) in halves of 8: x0 y0 x1 y1 ..
+  EXPECT_TRUE(std::ranges::equal(row(16), in_halves.RowBytes(16)));
+  EXPECT_TRUE(std::ranges::equal(row(17), in_halves.RowBytes(24)));
+  EXPECT_TRUE(std::ranges::equal(row(18), in_halves.RowBytes(17)));
+  EXPECT_TRUE(std::ranges::equal(row(31), in_halves.RowBytes(31)));
+  const GgufTensor& v = file.Tensor("blk.0.attn_v.weight");
+  EXPECT_TRUE(
+      std::ranges::equal(v.bytes, std::get<StoredMatrix>(model.blocks[0][LinearKind::kV].weight).bytes()));
+}
+
+TEST(ExportGguf, TheUsualLlama3ScalingIsRecognised) {
+  const TemporaryFolder folder;
+  Model model = LoadModel(TinyModel("llama3-rope"));
+  model.config.rope_scaling.factor = 32;
+  model.config.rope_scaling.original_context = 8192;
+  ExportGguf(model, folder / "model.gguf", DType::kF16);
+  EXPECT_EQ(LoadModel(folder / "model.gguf").config.rope_scaling, model.config.rope_scaling);
+}
+
+TEST(ExportHuggingFace, IsReadBackTheSame) {
+  const TemporaryFolder folder;
+  for (const char* name : test::kTinyModels) {
+    SCOPED_TRACE(name);
+    const Model model = LoadModel(TinyModel(name));
+    ExportHuggingFace(model, folder / name, DType::kF32);
+    const Model read = LoadModel(folder / name);
+    EXPECT_EQ(read.config, model.config);
+    const auto expected = AllNumbers(model), found = AllNumbers(read);
+    ASSERT_EQ(found.size(), expected.size());
+    for (const auto& [tensor, values] : expected) {
+      // Gains of Gemma lose 1 and get it back.
+      EXPECT_THAT(found.at(tensor), Pointwise(FloatNear(1e-7f), values)) << tensor;
+    }
+  }
+}
+
+TEST(ExportHuggingFace, FactorsAreMultipliedOut) {
+  const TemporaryFolder folder;
+  const Model model = test::FactoredTinyModel("llama");
+  ExportHuggingFace(model, folder.path(), DType::kF32);
+  const Model read = LoadModel(folder.path());
+  const auto& weight = std::get<FactoredWeight>(model.blocks[1][LinearKind::kDown].weight);
+  const Matrix expected = weight.ToDense(), found = read.blocks[1][LinearKind::kDown].ToDense();
+  ASSERT_EQ(found.rows(), 64u);
+  // Sums of rank() products in another order.
+  const float bound = static_cast<float>(weight.rank()) * 1e-6f * 100;
+  EXPECT_THAT(found.values(), Pointwise(FloatNear(bound), expected.values()));
+}
+
+TEST(ExportHuggingFace, WritesTheTokenizerThatItHas) {
+  const TemporaryFolder folder;
+  Model model = LoadModel(TinyModel("llama"));
+  model.metadata.Set("tokenizer.huggingface.json", std::string("{\"version\": \"1.0\"}"));
+  model.metadata.Set("tokenizer.ggml.tokens", GgufArray(std::vector<std::string>{"<unk>", "<s>", "</s>"}));
+  model.metadata.Set("tokenizer.ggml.bos_token_id", uint32_t{1});
+  model.metadata.Set("tokenizer.ggml.eos_token_id", uint32_t{2});
+  model.metadata.Set("tokenizer.chat_template", std::string("{{ messages }}"));
+  ExportHuggingFace(model, folder.path(), DType::kF16);
+  EXPECT_EQ(ReadTextFile(folder / "tokenizer.json"), "{\"version\": \"1.0\"}");
+  const Json config = ParseJson(ReadTextFile(folder / "tokenizer_config.json"), "tokenizer_config.json");
+  EXPECT_EQ(config["bos_token"], "<s>");
+  EXPECT_EQ(config["eos_token"], "</s>");
+  EXPECT_EQ(config["chat_template"], "{{ messages }}");
+  EXPECT_EQ(ParseJson(ReadTextFile(folder / "config.json"), "config.json")["eos_token_id"], 2);
+}
+
+TEST(Export, RefusesWhatTheFormatCannotSay) {
+  const TemporaryFolder folder;
+  Model model = LoadModel(TinyModel("llama"));
+  EXPECT_THAT([&] { ExportGguf(model, folder / "model.gguf", DType::kQ8_0); },
+              ThrowsMessage<Error>(HasSubstr("q8_0 is not supported")));
+  EXPECT_THAT([&] { ExportHuggingFace(model, folder / "folder", DType::kQ8_0); },
+              ThrowsMessage<Error>(HasSubstr("q8_0 is not supported")));
+  model.config.rope_scaling.kind = RopeScaling::Kind::kFactors;
+  EXPECT_THAT([&] { ExportHuggingFace(model, folder / "folder", DType::kF32); },
+              ThrowsMessage<Error>(HasSubstr("rope factors")));
+  EXPECT_FALSE(std::filesystem::exists(folder / "folder"));
+}
+
+}  // namespace
+}  // namespace addend

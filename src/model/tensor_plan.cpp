@@ -1,0 +1,51 @@
+#include "model/tensor_plan.h"
+
+#include <utility>
+
+#include "formats/gguf.h"
+#include "model/compressed_format.h"
+
+namespace addend {
+
+PlannedTensor PlanVector(std::string name, const std::vector<float>& values, DType type) {
+  return {std::move(name), type, {values.size()}, [&values, type] {
+            return StoredMatrix::FromFloats({values.data(), values.size(), 1, 1}, type);
+          }};
+}
+
+PlannedTensor PlanStored(std::string name, const StoredMatrix& matrix) {
+  return {std::move(name), matrix.type(), {matrix.rows(), matrix.cols()}, [&matrix] { return matrix; }};
+}
+
+PlannedTensor PlanDense(std::string name, const StoredMatrix& matrix, DType type) {
+  if (matrix.type() == type) return PlanStored(std::move(name), matrix);
+  return {std::move(name), type, {matrix.rows(), matrix.cols()}, [&matrix, type] {
+            return StoredMatrix::FromFloats(matrix.ToDense(), type);
+          }};
+}
+
+PlannedTensor PlanDense(std::string name, const Linear& linear, DType type) {
+  if (const auto* dense = std::get_if<StoredMatrix>(&linear.weight))
+    return PlanDense(std::move(name), *dense, type);
+  return {std::move(name), type, {linear.outputs(), linear.inputs()}, [&linear, type] {
+            return StoredMatrix::FromFloats(linear.ToDense(), type);
+          }};
+}
+
+PlannedTensor PlanSigns(std::string name, const SignMatrix& signs) {
+  const size_t rows = signs.rows(), row_bytes = compressed_format::PackedBytes(signs.cols());
+  return {std::move(name), DType::kI8, {rows, row_bytes}, [&signs, rows, row_bytes] {
+            return StoredMatrix(DType::kI8, rows, row_bytes, signs.ToBytes());
+          }};
+}
+
+void WriteGguf(const Path& path, GgufMetadata metadata, const TensorPlan& plan) {
+  GgufWriter writer(path, std::move(metadata));
+  for (const PlannedTensor& tensor : plan) {
+    writer.Describe(tensor.name, tensor.type, {tensor.shape.rbegin(), tensor.shape.rend()});
+  }
+  for (const PlannedTensor& tensor : plan) writer.Data(tensor.make().bytes());
+  writer.Commit();
+}
+
+}  // namespace addend

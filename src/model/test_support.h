@@ -1,0 +1,125 @@
+// What the tests of this folder share. For tests only.
+#pragma once
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/json.h"
+#include "base/random.h"
+#include "formats/safetensors.h"
+#include "model/model.h"
+#include "model/tensor_list.h"
+#include "support.h"
+
+namespace addend::test {
+
+inline constexpr const char* kTinyModels[] = {"llama", "llama3-rope", "mistral", "qwen2",
+                                              "qwen3", "gemma2",      "gemma3"};
+inline Path TinyModel(const std::string& name) {
+  return GoldenPath("tiny_models") / name;
+}
+
+// A folder of its own for each test, removed at the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder()
+      : path_(Path(testing::TempDir()) / ("addend-model-" + std::to_string(getpid()) + "-" +
+                                          testing::UnitTest::GetInstance()->current_test_info()->name())) {
+    std::filesystem::create_directories(path_);
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const Path& path() const { return path_; }
+  Path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  Path path_;
+};
+
+// A copy of a tiny model's folder with a changed config.json.
+inline void CopyWithConfig(const std::string& name, const Path& folder,
+                           const std::function<void(Json&)>& edit) {
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy_file(TinyModel(name) / "model.safetensors", folder / "model.safetensors",
+                             std::filesystem::copy_options::overwrite_existing);
+  Json config = ParseJson(ReadTextFile(TinyModel(name) / "config.json"), name);
+  edit(config);
+  WriteFileAtomically(folder / "config.json", config.dump());
+}
+
+// A copy of a tiny model's folder with changed tensors: `edit` gets each, and says whether it is kept.
+inline void CopyWithTensors(const std::string& name, const Path& folder,
+                            const std::function<bool(SafetensorsTensor&)>& edit) {
+  const SafetensorsFolder source(TinyModel(name));
+  std::vector<SafetensorsTensor> kept;
+  for (SafetensorsTensor tensor : source.tensors()) {
+    if (edit(tensor)) kept.push_back(std::move(tensor));
+  }
+  std::filesystem::create_directories(folder);
+  SafetensorsWriter writer(folder / "model.safetensors");
+  for (const SafetensorsTensor& tensor : kept) writer.Describe(tensor.name, tensor.type, tensor.shape);
+  for (const SafetensorsTensor& tensor : kept) writer.Data(tensor.bytes);
+  writer.Commit();
+  std::filesystem::copy_file(TinyModel(name) / "config.json", folder / "config.json");
+}
+
+inline FactoredWeight RandomFactors(size_t outputs, size_t inputs, size_t rank, Rng& random) {
+  const auto signs = [&](size_t rows, size_t cols) {
+    SignMatrix matrix(rows, cols);
+    for (size_t r = 0; r < rows; ++r) {
+      for (size_t c = 0; c < cols; ++c) matrix.Set(r, c, random.Uniform() < 0.5);
+    }
+    return matrix;
+  };
+  const auto scales = [&](size_t size) {
+    std::vector<float> values(size);
+    for (float& value : values) value = random.Normal();
+    return values;
+  };
+  FactoredWeight weight{signs(outputs, rank), signs(rank, inputs), scales(outputs), scales(rank),
+                        scales(inputs)};
+  weight.RoundScalesToHalf();
+  return weight;
+}
+
+// A tiny model with every linear factored but those of the last block; ranks around whole bytes of signs.
+inline Model FactoredTinyModel(const std::string& name) {
+  Model model = LoadModel(TinyModel(name));
+  Rng random(7);
+  size_t rank = 13;
+  for (size_t i = 0; i + 1 < model.blocks.size(); ++i) {
+    for (Linear& linear : model.blocks[i].linears) {
+      linear.weight = RandomFactors(linear.outputs(), linear.inputs(), rank++, random);
+    }
+  }
+  return model;
+}
+
+// Collects every number of a model by name, for comparing two.
+struct NumberCollector {
+  void Matrix(const std::string& name, const StoredMatrix& matrix, size_t, size_t) {
+    const addend::Matrix dense = matrix.ToDense();
+    numbers[name].assign(dense.values().begin(), dense.values().end());
+  }
+  void Linear(const std::string& name, const addend::Linear& linear, LinearKind) {
+    const addend::Matrix dense = linear.ToDense();
+    numbers[name].assign(dense.values().begin(), dense.values().end());
+    numbers[name + ".bias"] = linear.bias;
+  }
+  void Norm(const std::string& name, const std::vector<float>& gains, size_t) { numbers[name] = gains; }
+
+  std::map<std::string, std::vector<float>> numbers;
+};
+
+inline std::map<std::string, std::vector<float>> AllNumbers(const Model& model) {
+  NumberCollector collector;
+  VisitTensors(model, GgufNames(), collector);
+  return collector.numbers;
+}
+
+}  // namespace addend::test
