@@ -1,10 +1,12 @@
-// One weight in, one FactoredWeight out:  W (n x m) ~= diag(a) A diag(mid) B diag(b),  A: n x r signs, B: r x m signs.
+// One weight in, one FactoredWeight out:  W (n x m) ~= diag(a) A diag(mid) B diag(b),  A: n x r signs, B: r x
+// m signs.
 //
-// What "close" means is given with the weight. With X the inputs of the layer and g the gradients at its outputs,
+// What "close" means is given with the weight. With X the inputs of the layer and g the gradients at its
+// outputs,
 //   weighted error:  || sqrt(o) (W - What) sqrt(i) ||_F^2                     o = mean g^2, i = mean x^2
 //   output error:    tr( (W - What)^T diag(o) (W - What) H )                  H = X^T X / tokens
-// both relative to the same of W alone. The second is the error of the layer's output, weighted by what each output
-// does to the loss; a method minimises it where H is given.
+// both relative to the same of W alone. The second is the error of the layer's output, weighted by what each
+// output does to the loss; a method minimises it where H is given.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -19,10 +21,10 @@
 namespace addend {
 
 struct FactorizeProblem {
-  ConstMatrixView weight;                     // n x m
-  std::span<const float> output_importance;   // o: n mean squared output gradients; empty = ones
-  std::span<const float> input_importance;    // i: m mean squared inputs; empty = ones
-  ConstMatrixView input_covariance;           // H: m x m, symmetric; data == nullptr when there is none
+  ConstMatrixView weight;                    // n x m
+  std::span<const float> output_importance;  // o: n mean squared output gradients; empty = ones
+  std::span<const float> input_importance;   // i: m mean squared inputs; empty = ones
+  ConstMatrixView input_covariance;          // H: m x m, symmetric; data == nullptr when there is none
 };
 
 enum class Effort { kFast, kDefault, kBest };
@@ -33,26 +35,30 @@ struct FactorizeOptions {
   size_t rank = 0;  // r; RankForBits gives it for a rate. At least 1; more than min(n, m) is allowed
   uint64_t seed = 1;
 
-  // Steps of the ADMM: the whole of "dbf-admm" and "nanoquant-admm", the start of "dbf". 0 = by method and effort.
+  // Steps of the ADMM: the whole of "dbf-admm" and "nanoquant-admm", the start of "dbf". 0 = by method and
+  // effort.
   size_t admm_steps = 0;
-  // Steps of the annealing of "dbf". 0 = by effort; what effort "fast" does (no annealing with H) is not asked for by a number.
+  // Steps of the annealing of "dbf". 0 = by effort; what effort "fast" does (no annealing with H) is not
+  // asked for by a number.
   size_t anneal_steps = 0;
-  // H is estimated from finitely many tokens: its diagonal counts (1 + covariance_damping) times. 0.3 suits 16 thousand tokens, and
-  // anything from 0.1 to 0.5 is within 3 %; less with more text.
+  // H is estimated from finitely many tokens: its diagonal counts (1 + covariance_damping) times. 0.3 suits
+  // 16 thousand tokens, and anything from 0.1 to 0.5 is within 3 %; less with more text.
   float covariance_damping = 0.3f;
 };
 
 struct FactorizeResult {
   FactoredWeight weight;      // its scales are already rounded to fp16, as a file holds them
   double weighted_error = 0;  // of `weight`, relative; 0 when the (weighted) matrix is zero
-  double output_error = 0;    // of `weight`, relative, with H as given (undamped); weighted_error when there is no H
-  double seconds = 0;         // wall clock
+  double output_error =
+      0;               // of `weight`, relative, with H as given (undamped); weighted_error when there is no H
+  double seconds = 0;  // wall clock
 };
 
 // The same result for the same problem, options and BLAS kernels, whatever the number of threads.
-// Importances and the diagonal of H are floored at 1e-6 of their mean: what never fired in calibration may still fire.
-// Throws Error for shapes that do not fit, rank 0, an unknown method, or values that are not finite (or, for importances and
-// the diagonal of H, negative). A zero matrix, zero rows or columns and inputs that never fired are valid.
+// Importances and the diagonal of H are floored at 1e-6 of their mean: what never fired in calibration may
+// still fire. Throws Error for shapes that do not fit, rank 0, an unknown method, or values that are not
+// finite (or, for importances and the diagonal of H, negative). A zero matrix, zero rows or columns and
+// inputs that never fired are valid.
 FactorizeResult Factorize(const FactorizeProblem& problem, const FactorizeOptions& options, ThreadPool& pool);
 
 struct MethodInfo {

@@ -93,6 +93,20 @@ void CopyLowerToUpper(MatrixView c) {
   }
 }
 
+// c += alpha * op(a) op(a)^T. Products of the lower block rows rather than ssyrk: as fast, and each is a task
+// of its own.
+void AddSymmetric(Op op, ConstMatrixView a, float alpha, MatrixView c, ThreadPool& pool) {
+  const Op other = op == Op::kNone ? Op::kTranspose : Op::kNone;
+  CheckShapes(op, a, other, a, c);
+  SetUpBlas();
+  if (a.rows == 0 || a.cols == 0) return;
+  ForChunks(c.rows, pool, [&](size_t first, size_t count) {
+    SerialGemm(op, RowsOf(op, a, first, count), other, RowsOf(op, a, 0, first + count),
+               c.Rows(first, count).Cols(0, first + count), alpha, 1);
+  });
+  CopyLowerToUpper(c);
+}
+
 struct CheckCase {
   size_t rows, cols, depth;
   Op op_a, op_b;
@@ -154,15 +168,11 @@ void Gemm(Op op_a, ConstMatrixView a, Op op_b, ConstMatrixView b, MatrixView c, 
 }
 
 void AddGram(ConstMatrixView a, float alpha, MatrixView c, ThreadPool& pool) {
-  CheckShapes(Op::kTranspose, a, Op::kNone, a, c);
-  SetUpBlas();
-  if (a.rows == 0 || a.cols == 0) return;
-  // Products of the lower block rows rather than ssyrk: as fast, and each chunk of rows is a task of its own.
-  ForChunks(c.rows, pool, [&](size_t first, size_t count) {
-    SerialGemm(Op::kTranspose, a.Cols(first, count), Op::kNone, a.Cols(0, first + count),
-               c.Rows(first, count).Cols(0, first + count), alpha, 1);
-  });
-  CopyLowerToUpper(c);
+  AddSymmetric(Op::kTranspose, a, alpha, c, pool);
+}
+
+void AddRowGram(ConstMatrixView a, float alpha, MatrixView c, ThreadPool& pool) {
+  AddSymmetric(Op::kNone, a, alpha, c, pool);
 }
 
 std::string CheckBlas() {

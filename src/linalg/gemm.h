@@ -16,6 +16,8 @@ void Gemm(Op op_a, ConstMatrixView a, Op op_b, ConstMatrixView b, MatrixView c, 
 
 // c += alpha * a^T a, both triangles filled; c: (a.cols, a.cols), symmetric before and after.
 void AddGram(ConstMatrixView a, float alpha, MatrixView c, ThreadPool& pool);
+// The same for rows: c += alpha * a a^T; c: (a.rows, a.rows).
+void AddRowGram(ConstMatrixView a, float alpha, MatrixView c, ThreadPool& pool);
 
 // Compares the library's product with one in double precision at a few shapes. Returns "" when they agree,
 // else what is wrong: old AVX-512 kernels of OpenBLAS were wrong on some CPUs.

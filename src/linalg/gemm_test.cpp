@@ -132,6 +132,9 @@ TEST(AddGram, AgreesWithDoubleAndFillsBothTriangles) {
     AddGram(a, 0.25f, c, one);
     AddGram(a, 0.25f, again, three);
     EXPECT_THAT(again.values(), testing::ElementsAreArray(c.values()));
+    Matrix of_rows(shape.cols, shape.cols);
+    for (size_t i = 0; i < shape.cols; ++i) of_rows(i, i) = 1;
+    AddRowGram(Transpose(a), 0.25f, of_rows, one);
     for (size_t i = 0; i < shape.cols; ++i) {
       for (size_t j = 0; j < shape.cols; ++j) {
         double sum = i == j, magnitude = sum;
@@ -141,6 +144,7 @@ TEST(AddGram, AgreesWithDoubleAndFillsBothTriangles) {
           magnitude += std::abs(term);
         }
         ASSERT_NEAR(c(i, j), sum, (shape.depth + 3) * 0x1p-24 * magnitude);
+        ASSERT_NEAR(of_rows(i, j), sum, (shape.depth + 3) * 0x1p-24 * magnitude);
         ASSERT_EQ(c(i, j), c(j, i));
       }
     }

@@ -22,16 +22,19 @@ double Dot(std::span<const float> x, std::span<const float> y) {
   return sum;
 }
 
-// y = A x for a square A.
-void Multiply(ConstMatrixView a, std::span<const float> x, std::span<float> y) {
-  cblas_sgemv(CblasRowMajor, CblasNoTrans, static_cast<blasint>(a.rows), static_cast<blasint>(a.cols), 1,
+// y = op(A) x
+void Multiply(CBLAS_TRANSPOSE op, ConstMatrixView a, std::span<const float> x, std::span<float> y) {
+  cblas_sgemv(CblasRowMajor, op, static_cast<blasint>(a.rows), static_cast<blasint>(a.cols), 1,
               a.data, static_cast<blasint>(a.stride), x.data(), 1, 0, y.data(), 1);
 }
 
-double Norm(std::span<const double> x) {
-  double sum = 0;
-  for (const double value : x) sum += value * value;
-  return std::sqrt(sum);
+// Scales x to length 1, if it is not zero; returns its length before.
+float Normalize(std::span<float> x) {
+  const float length = static_cast<float>(std::sqrt(Dot(x, x)));
+  if (length > 0) {
+    for (float& value : x) value /= length;
+  }
+  return length;
 }
 
 }  // namespace
@@ -89,14 +92,14 @@ size_t ConjugateGradient(ConstMatrixView a, std::span<const float> rhs, std::spa
     for (size_t i = 0; i < n; ++i) preconditioned[i] = inverse_diagonal[i] * residual[i];
     return Dot(residual, preconditioned);
   };
-  Multiply(a, x, residual);
+  Multiply(CblasNoTrans, a, x, residual);
   for (size_t i = 0; i < n; ++i) residual[i] = rhs[i] - residual[i];
   double rho = precondition();
   const double goal = tolerance * tolerance * rho;
   direction = preconditioned;
   size_t iteration = 0;
   for (; iteration < max_iterations && rho > goal; ++iteration) {
-    Multiply(a, direction, image);
+    Multiply(CblasNoTrans, a, direction, image);
     const double curvature = Dot(direction, image);
     if (!(curvature > 0)) break;  // the null space of a singular matrix, up to rounding
     const float step = static_cast<float>(rho / curvature);
@@ -112,34 +115,28 @@ size_t ConjugateGradient(ConstMatrixView a, std::span<const float> rhs, std::spa
 }
 
 Envelope PowerIteration(ConstMatrixView v, size_t iterations) {
-  std::vector<double> row(v.rows), col(v.cols);
-  for (size_t i = 0; i < v.rows; ++i) {
-    for (const float value : v.Row(i)) row[i] += std::abs(value);
-  }
-  double row_norm = Norm(row), col_norm = 0;
-  for (size_t iteration = 0; iteration < iterations && row_norm > 0; ++iteration) {
-    std::fill(col.begin(), col.end(), 0.0);
-    for (size_t i = 0; i < v.rows; ++i) {
-      const double weight = row[i] / row_norm;
-      for (size_t j = 0; j < v.cols; ++j) col[j] += weight * std::abs(v(i, j));
-    }
-    col_norm = Norm(col);
-    for (size_t i = 0; i < v.rows; ++i) {
-      double sum = 0;
-      for (size_t j = 0; j < v.cols; ++j) sum += std::abs(v(i, j)) * col[j];
-      row[i] = sum / col_norm;
-    }
-    row_norm = Norm(row);
-  }
   Envelope envelope{std::vector<float>(v.rows), std::vector<float>(v.cols)};
-  if (!(row_norm > 0)) return envelope;
-  // |v| ~= row col^T / |col|, with the common size spread evenly over the two.
+  if (v.rows == 0 || v.cols == 0) return envelope;
+  SetUpBlas();
+  Matrix magnitude(v.rows, v.cols);
+  for (size_t i = 0; i < v.rows; ++i) {
+    std::transform(v.Row(i).begin(), v.Row(i).end(), magnitude.Row(i).begin(), [](float value) { return std::abs(value); });
+  }
+  // Unit vectors; one round is col = |v|^T row, row = |v| col.
+  std::vector<float>&row = envelope.row, &col = envelope.col;
+  std::fill(col.begin(), col.end(), 1.0f);
+  Multiply(CblasNoTrans, magnitude, col, row);
+  float size = Normalize(row);
+  for (size_t iteration = 0; iteration < iterations && size > 0; ++iteration) {
+    Multiply(CblasTrans, magnitude, row, col);
+    Normalize(col);
+    Multiply(CblasNoTrans, magnitude, col, row);
+    size = Normalize(row);
+  }
   const double n = static_cast<double>(v.rows), m = static_cast<double>(v.cols);
-  const double even = std::sqrt(row_norm / std::sqrt(n * m));
-  for (size_t i = 0; i < v.rows; ++i)
-    envelope.row[i] = static_cast<float>(row[i] / row_norm * std::sqrt(n) * even);
-  for (size_t j = 0; j < v.cols; ++j)
-    envelope.col[j] = static_cast<float>(col[j] / col_norm * std::sqrt(m) * even);
+  const double even = std::sqrt(size / std::sqrt(n * m));  // the size, spread so that both have the same mean square
+  for (float& value : row) value = static_cast<float>(value * std::sqrt(n) * even);
+  for (float& value : col) value = static_cast<float>(value * std::sqrt(m) * even);
   return envelope;
 }
 
