@@ -21,6 +21,8 @@
 
 namespace addend {
 
+struct TokenizerState;
+
 // Immutable, so any number of threads may use one; copies share their state.
 class Tokenizer {
  public:
@@ -32,14 +34,16 @@ class Tokenizer {
   static Tokenizer FromGguf(const GgufMetadata& metadata);
 
   struct EncodeOptions {
-    // Read added tokens ("<|im_start|>") in the text as the tokens they name, as Hugging Face always does.
-    // Without it they are plain text: right for anything that a user typed.
+    // Read special tokens ("<|im_start|>") in the text as the tokens they name, as Hugging Face does unless
+    // told otherwise. Without it they are plain text: right for anything that a user typed. (Added tokens
+    // that are not special, like the "\n\n" of Gemma, are always read.)
     bool parse_special = false;
     // Put BOS and EOS where the model's own rule says so: TemplateProcessing, or
     // tokenizer.ggml.add_bos_token.
     bool add_special = false;
   };
-  std::vector<TokenId> Encode(std::string_view text, EncodeOptions options = {}) const;
+  std::vector<TokenId> Encode(std::string_view text, EncodeOptions options) const;
+  std::vector<TokenId> Encode(std::string_view text) const { return Encode(text, EncodeOptions{}); }
 
   // The text of the ids; ids without a token give nothing. `skip_special` leaves out special tokens.
   std::string Decode(std::span<const TokenId> ids, bool skip_special = false) const;
@@ -63,11 +67,10 @@ class Tokenizer {
   GgufMetadata ToGguf() const;
 
  private:
-  struct State;
-  explicit Tokenizer(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+  explicit Tokenizer(std::shared_ptr<const TokenizerState> state) : state_(std::move(state)) {}
   friend Tokenizer LoadTokenizer(const Path& model_path);
 
-  std::shared_ptr<const State> state_;
+  std::shared_ptr<const TokenizerState> state_;
 };
 
 // From a Hugging Face folder (tokenizer.json, tokenizer_config.json; config.json and generation_config.json
