@@ -1,1 +1,106 @@
-int main() { return 0; }
+// Finds the command, parses its options, runs it; and is the only place that prints errors.
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "base/version.h"
+#include "cli/commands.h"
+#include "cli/help.h"
+#include "cli/output.h"
+#include "cli/suggest.h"
+
+namespace addend {
+namespace {
+
+enum ExitCode { kDone = 0, kFailed = 1, kBadUsage = 2, kInterrupted = 130 };
+
+std::string DidYouMean(const std::string& word, const std::vector<std::string>& candidates) {
+  const std::optional<std::string> nearest = Nearest(word, candidates);
+  return nearest ? "; did you mean '" + *nearest + "'?" : "";
+}
+
+const Command& FindCommand(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Command& command : Commands()) {
+    if (command.name == name) return command;
+    names.emplace_back(command.name);
+  }
+  throw UsageError("there is no command '", name, "'", DidYouMean(name, names), " (see addend --help)");
+}
+
+// What is wrong, in our words. An argument that nothing takes goes first: it explains what then is missing.
+std::string ParseProblem(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> unknown = app.remaining();
+  if (unknown.empty()) return error.what();
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return "unexpected argument '" + unknown.front() + "'" + DidYouMean(unknown.front(), names);
+}
+
+void RunCommand(const Command& command, std::vector<std::string> arguments) {
+  const std::string name(command.name);
+  CLI::App app(std::string(command.summary), name);
+  const CommandRun run = command.set_up(app);
+  app.set_help_flag("-h,--help", "show this help")->group("General");
+  try {
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+    app.parse(arguments);
+    run();
+  } catch (const CLI::CallForHelp&) {
+    Print(CommandHelp(command, app));
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(name, ": ", ParseProblem(app, error), " (see addend ", name, " --help)");
+  } catch (const UsageError& error) {
+    throw UsageError(name, ": ", error.what(), " (see addend ", name, " --help)");
+  }
+}
+
+void RunProgram(std::vector<std::string> arguments) {
+  if (arguments.empty()) throw UsageError("no command (see addend --help)");
+  const std::string first = arguments.front();
+  arguments.erase(arguments.begin());
+  if (first == "--help" || first == "-h" || first == "help") {
+    if (arguments.empty()) {
+      Print(ProgramHelp());
+    } else {
+      RunCommand(FindCommand(arguments.front()), {"--help"});
+    }
+  } else if (first == "--version") {
+    Print(std::string("addend ") + kVersion + "\n");
+  } else {
+    RunCommand(FindCommand(first), std::move(arguments));
+  }
+}
+
+int Fail(ExitCode code, const std::string& message) {
+  std::fprintf(stderr, "addend: %s\n", OneLine(message).c_str());
+  return code;
+}
+
+}  // namespace
+}  // namespace addend
+
+int main(int argc, char** argv) {
+  using namespace addend;
+  ReserveStandardStreams();
+  std::signal(SIGPIPE, SIG_IGN);  // writing to a closed pipe is an error like others
+  try {
+    RunProgram({argv + std::min(argc, 1), argv + argc});
+    return kDone;
+  } catch (const OutputClosed&) {
+    return kDone;
+  } catch (const UsageError& error) {
+    return Fail(kBadUsage, error.what());
+  } catch (const Interrupted& error) {
+    return Fail(kInterrupted, error.what());
+  } catch (const std::bad_alloc&) {
+    return Fail(kFailed, "not enough memory");
+  } catch (const std::exception& error) {
+    return Fail(kFailed, error.what());
+  }
+}

@@ -1,0 +1,111 @@
+#include "cli/options.h"
+
+#include <cstdio>
+#include <limits>
+
+#include "kernels/target.h"
+
+namespace addend {
+namespace {
+
+bool SameFile(const Path& a, const Path& b) {
+  std::error_code missing;  // then they are not the same
+  return std::filesystem::equivalent(a, b, missing);
+}
+
+}  // namespace
+
+Progress CommonOptions::ConsoleProgress() const {
+  return quiet ? Progress() : addend::ConsoleProgress(stderr);
+}
+
+void AddTargetOption(CLI::App& app) {
+  const auto force = [](const std::string& name) { AsUsage([&] { ForceTarget(name); }); };
+  app.add_option_function<std::string>("--target", force,
+                                       "instruction set of the kernels: scalar, avx2 or avx512; by default "
+                                       "the best one that this CPU has")
+      ->type_name("NAME");
+}
+
+void AddCommonOptions(CLI::App& app, CommonOptions& options) {
+  app.option_defaults()->group("General");
+  AddNumber(app, "-t,--threads", options.threads, {0, kMostThreads}, "threads; 0 = one for each CPU");
+  AddTargetOption(app);
+  AddFlag(app, "--quiet", options.quiet, "no progress, no notes");
+}
+
+void AddModel(CLI::App& app, Path& model, const std::string& help) {
+  AddPath(app, "-m,--model,MODEL", model, help)->required();
+}
+
+Model LoadCheckedModel(const Path& path) {
+  Model model = LoadModel(path);
+  CheckFinite(model);
+  return model;
+}
+
+void CheckOutput(const Path& source, const Path& out) {
+  if (SameFile(source, out)) {
+    throw Error(out.string(), ": is the source itself; give the output another name");
+  }
+  const Path folder = std::filesystem::absolute(out).parent_path();
+  if (!std::filesystem::is_directory(folder)) {
+    throw Error(out.string(), ": cannot write: there is no folder ", folder.string());
+  }
+}
+
+CLI::Option* AddPath(CLI::App& app, const std::string& names, Path& value, const std::string& help) {
+  return app
+      .add_option_function<std::string>(
+          names, [&value](const std::string& text) { value = text; }, help)
+      ->type_name("PATH");
+}
+
+CLI::Option* AddFlag(CLI::App& app, const std::string& names, bool& value, const std::string& help) {
+  return app.add_flag_callback(
+      names, [&value] { value = true; }, help);
+}
+
+CLI::Option* AddText(CLI::App& app, const std::string& names, std::optional<std::string>& value,
+                     const std::string& help) {
+  return app
+      .add_option_function<std::string>(
+          names, [&value](const std::string& text) { value = text; }, help)
+      ->type_name("TEXT");
+}
+
+std::string TextSource::Read() const {
+  if (text) return *text;
+  if (!file.empty()) return ReadTextFile(file);
+  throw UsageError("no text: give it as an argument, or a file with -f");
+}
+
+void AddTextSource(CLI::App& app, const std::string& names, TextSource& source, const std::string& help) {
+  CLI::Option* text = AddText(app, names, source.text, help);
+  AddPath(app, "-f,--file", source.file, "the text from a file; - reads standard input")->excludes(text);
+}
+
+double ParseDuration(std::string_view option, std::string_view text) {
+  constexpr double kLongest = 1e9;  // seconds: 30 years
+  double unit = 1;
+  std::string_view number = text;
+  if (!text.empty()) {
+    const char last = text.back();
+    if (last == 'm') unit = 60;
+    if (last == 'h') unit = 3600;
+    if (last == 's' || last == 'm' || last == 'h') number.remove_suffix(1);
+  }
+  try {
+    return unit * ParseNumber<double>(option, number, {0, kLongest});
+  } catch (const UsageError&) {
+    throw UsageError(option, ": '", text, "' is not a duration like 90, 90s, 5m or 2h");
+  }
+}
+
+CLI::Option* AddDuration(CLI::App& app, const std::string& names, std::optional<double>& seconds,
+                         const std::string& help) {
+  const auto parse = [names, &seconds](const std::string& text) { seconds = ParseDuration(names, text); };
+  return app.add_option_function<std::string>(names, parse, help)->type_name("TIME");
+}
+
+}  // namespace addend

@@ -1,0 +1,129 @@
+// Options that several commands share, and how values are read: strictly, and when one is not as it should
+// be, with a message that says what is.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/progress.h"
+#include "model/model.h"
+
+namespace addend {
+
+// The command was not called as it wants to be: exit code 2.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
+// Runs `check`; what it finds wrong is wrong usage.
+template <typename Check>
+void AsUsage(Check&& check) {
+  try {
+    std::forward<Check>(check)();
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+}
+
+inline constexpr size_t kMostThreads = 1024;
+
+struct CommonOptions {
+  size_t threads = 0;  // 0 = one for each available CPU
+  bool quiet = false;
+
+  Progress ConsoleProgress() const;  // to stderr; none when quiet
+};
+// --threads, --target, --quiet.
+void AddCommonOptions(CLI::App& app, CommonOptions& options);
+// --target alone, which takes effect when it is parsed.
+void AddTargetOption(CLI::App& app);
+
+// The model, as the first argument or behind -m; required.
+void AddModel(CLI::App& app, Path& model, const std::string& help);
+// LoadModel and CheckFinite: what a command calls before it works with the weights.
+Model LoadCheckedModel(const Path& path);
+// Before any work: throws Error when `out` is the source itself, or its folder is not there.
+void CheckOutput(const Path& source, const Path& out);
+
+CLI::Option* AddPath(CLI::App& app, const std::string& names, Path& value, const std::string& help);
+CLI::Option* AddFlag(CLI::App& app, const std::string& names, bool& value, const std::string& help);
+CLI::Option* AddText(CLI::App& app, const std::string& names, std::optional<std::string>& value,
+                     const std::string& help);
+
+// A text, given as an argument or as a file with -f ("-" = standard input).
+struct TextSource {
+  std::optional<std::string> text;
+  Path file;
+
+  std::string Read() const;  // throws UsageError when neither is given
+};
+// Under `names` (with a positional one where the command has it) and -f; they exclude each other.
+void AddTextSource(CLI::App& app, const std::string& names, TextSource& source, const std::string& help);
+
+// "90", "90s", "1.5m", "2h" -> seconds. Throws UsageError, which begins with `option`.
+double ParseDuration(std::string_view option, std::string_view text);
+CLI::Option* AddDuration(CLI::App& app, const std::string& names, std::optional<double>& seconds,
+                         const std::string& help);
+
+template <typename T>
+struct Range {
+  T least, most;
+};
+
+// All of `text` as a decimal number within the range. Throws UsageError, which begins with `option`.
+template <typename T>
+T ParseNumber(std::string_view option, std::string_view text, Range<T> range) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole_text = error == std::errc() && end == text.data() + text.size();
+  if (whole_text && value >= range.least && value <= range.most) return value;  // not so for NaN
+  throw UsageError(option, ": '", text, "' is not a ", std::is_integral_v<T> ? "whole " : "", "number from ",
+                   range.least, " to ", range.most);
+}
+
+// The help shows the value that is there now as the default.
+template <typename T>
+CLI::Option* AddNumber(CLI::App& app, const std::string& names, T& value,
+                       std::type_identity_t<Range<T>> range, const std::string& help) {
+  const auto parse = [names, range, &value](const std::string& text) {
+    value = ParseNumber<T>(names, text, range);
+  };
+  return app.add_option_function<std::string>(names, parse, help)
+      ->type_name("N")
+      ->default_str(CLI::detail::to_string(value));
+}
+
+template <typename T>
+using Choices = std::vector<std::pair<std::string, T>>;
+
+// One of a few names; the help lists them, and shows the one for the value that is there now as the default.
+template <typename T>
+CLI::Option* AddChoice(CLI::App& app, const std::string& names, T& value,
+                       const std::type_identity_t<Choices<T>>& choices, const std::string& help) {
+  std::string list, now;
+  for (const auto& [name, choice] : choices) {
+    list += (list.empty() ? "" : ", ") + name;
+    if (choice == value) now = name;
+  }
+  const auto parse = [names, choices, list, &value](const std::string& text) {
+    for (const auto& [name, choice] : choices) {
+      if (name != text) continue;
+      value = choice;
+      return;
+    }
+    throw UsageError(names, ": '", text, "' is not one of ", list);
+  };
+  return app.add_option_function<std::string>(names, parse, help + ": " + list)
+      ->type_name("NAME")
+      ->default_str(now);
+}
+
+}  // namespace addend

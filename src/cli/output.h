@@ -1,0 +1,33 @@
+// Standard output, checked: a full disk is an Error, a reader that went away (`| head`) ends the program
+// quietly. Commands print results through these and nothing else; progress and notes go to stderr.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace addend {
+
+// Nobody reads standard output any more: no failure, but no reason to go on.
+class OutputClosed : public Error {
+ public:
+  using Error::Error;
+};
+
+// Writes at once, unbuffered, so that streamed text shows as it comes. Throws OutputClosed, or Error.
+void Print(std::string_view text);
+// Indented, with a newline. Strings that are not UTF-8 (names from files) are printed with U+FFFD.
+void PrintJson(const Json& value);
+
+// printf into a string.
+__attribute__((format(printf, 1, 2))) std::string Format(const char* format, ...);
+
+// Without control characters, which text from a file may hold: one line that cannot redraw a terminal.
+std::string OneLine(std::string_view text);
+
+// Closed standard streams are opened on /dev/null: else the next file opened gets their number, and what is
+// printed would end up in it.
+void ReserveStandardStreams();
+
+}  // namespace addend
