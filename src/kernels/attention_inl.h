@@ -134,6 +134,10 @@ ADDEND_TARGET void ScoreTile(ConstMatrixView queries, const T* keys, size_t stri
   AddProduct(queries, transposed, scores);
 }
 
+inline size_t FirstSeen(size_t position, size_t window) {
+  return window > 0 && position + 1 > window ? position + 1 - window : 0;
+}
+
 // Attention for up to kTokenTile tokens.
 template <typename T>
 ADDEND_TARGET void AttentionTile(const KvHead<T>& cache, ConstMatrixView queries, size_t first_position,
@@ -159,15 +163,12 @@ ADDEND_TARGET void AttentionTile(const KvHead<T>& cache, ConstMatrixView queries
   }
 
   const size_t end = first_position + queries.rows;
-  const auto first_seen = [&](size_t position) ADDEND_TARGET {
-    return options.window > 0 && position + 1 > options.window ? position + 1 - options.window : 0;
-  };
-  for (size_t tile = first_seen(first_position); tile < end; tile += kPositionTile) {
+  for (size_t tile = FirstSeen(first_position, options.window); tile < end; tile += kPositionTile) {
     const size_t count = std::min(kPositionTile, end - tile);
     ScoreTile(scaled, cache.keys + tile * cache.stride, cache.stride, count, scratch.keys, scores);
     for (size_t i = 0; i < rows; ++i) {
       const size_t position = first_position + i / heads;
-      const size_t seen_from = std::max(first_seen(position), tile) - tile,
+      const size_t seen_from = std::max(FirstSeen(position, options.window), tile) - tile,
                    seen_to = std::max(position + 1, tile) - tile;
       const float rescale =
           AddScores(&scores(i, 0), seen_from, std::min(seen_to, count), options.softcap, scratch.states[i]);

@@ -163,6 +163,8 @@ const SignKernels& SignKernelsFor(Target target) {
 #if defined(__x86_64__)
     case Target::kAvx512:
       return kAvx512SignKernels;
+    case Target::kAvx2:
+      return kAvx2SignKernels;
 #endif
     default:
       return kScalarSignKernels;

@@ -15,8 +15,8 @@
 #endif
 
 #define ADDEND_SIMD avx512
-// Set on functions, not on files: with -mavx512f for a whole file, an inline std:: function compiled in it could be the
-// copy that the linker keeps for every caller.
+// Set on functions, not on files: with -mavx512f for a whole file, an inline std:: function compiled in it
+// could be the copy that the linker keeps for every caller.
 #define ADDEND_TARGET \
   __attribute__((target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni")))
 
@@ -26,7 +26,8 @@ using Floats = __m512;
 constexpr size_t kWidth = 16;
 constexpr size_t kQueryTile = 6;
 
-// clang-format off: a table
+// One line for each operation where it fits.
+// clang-format off
 ADDEND_TARGET inline __mmask16 First(size_t n) { return static_cast<__mmask16>((1u << n) - 1); }
 
 ADDEND_TARGET inline Floats Load(const float* p) { return _mm512_loadu_ps(p); }
@@ -34,16 +35,24 @@ ADDEND_TARGET inline Floats Load(const float* p, size_t n) { return _mm512_maskz
 ADDEND_TARGET inline void Store(float* p, Floats v) { _mm512_storeu_ps(p, v); }
 ADDEND_TARGET inline void Store(float* p, Floats v, size_t n) { _mm512_mask_storeu_ps(p, First(n), v); }
 
-ADDEND_TARGET inline __m256i Load16(const uint16_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
-ADDEND_TARGET inline __m256i Load16(const uint16_t* p, size_t n) { return _mm256_maskz_loadu_epi16(First(n), p); }
+ADDEND_TARGET inline __m256i Load16(const uint16_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+ADDEND_TARGET inline __m256i Load16(const uint16_t* p, size_t n) {
+  return _mm256_maskz_loadu_epi16(First(n), p);
+}
 ADDEND_TARGET inline __m128i Load8(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
-ADDEND_TARGET inline Floats BFloat16(__m256i v) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16)); }
+ADDEND_TARGET inline Floats BFloat16(__m256i v) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16));
+}
 
 ADDEND_TARGET inline Floats LoadHalf(const uint16_t* p) { return _mm512_cvtph_ps(Load16(p)); }
 ADDEND_TARGET inline Floats LoadHalf(const uint16_t* p, size_t n) { return _mm512_cvtph_ps(Load16(p, n)); }
 ADDEND_TARGET inline Floats LoadBFloat16(const uint16_t* p) { return BFloat16(Load16(p)); }
 ADDEND_TARGET inline Floats LoadBFloat16(const uint16_t* p, size_t n) { return BFloat16(Load16(p, n)); }
-ADDEND_TARGET inline Floats LoadInt8(const int8_t* p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(Load8(p))); }
+ADDEND_TARGET inline Floats LoadInt8(const int8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(Load8(p)));
+}
 ADDEND_TARGET inline Floats LoadLowNibbles(const uint8_t* p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_and_si128(Load8(p), _mm_set1_epi8(15))));
 }
@@ -55,10 +64,41 @@ ADDEND_TARGET inline Floats Set(float value) { return _mm512_set1_ps(value); }
 ADDEND_TARGET inline Floats MultiplyAdd(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
 ADDEND_TARGET inline Floats Max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
 ADDEND_TARGET inline Floats Min(Floats a, Floats b) { return _mm512_min_ps(a, b); }
-ADDEND_TARGET inline Floats Round(Floats v) { return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+ADDEND_TARGET inline Floats Round(Floats v) {
+  return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 ADDEND_TARGET inline Floats PowerOfTwo(Floats n) { return _mm512_scalef_ps(_mm512_set1_ps(1), n); }
 ADDEND_TARGET inline float Sum(Floats v) { return _mm512_reduce_add_ps(v); }
 ADDEND_TARGET inline float Largest(Floats v) { return _mm512_reduce_max_ps(v); }
+
+// ---- For sign products (sign_lanes_inl.h) ----
+using Ints = __m512i;  // of 16 bits
+
+ADDEND_TARGET inline Floats Abs(Floats v) { return _mm512_abs_ps(v); }
+// In each element, the sum of the aligned four elements that it belongs to.
+ADDEND_TARGET inline Floats SumsOfFour(Floats v) {
+  const Floats pairs = v + _mm512_permute_ps(v, 0xb1);
+  return pairs + _mm512_permute_ps(pairs, 0x4e);
+}
+// a / b where b > smallest, else 0.
+ADDEND_TARGET inline Floats InverseOrZero(Floats a, Floats b, Floats smallest) {
+  return _mm512_maskz_div_ps(_mm512_cmp_ps_mask(b, smallest, _CMP_GT_OQ), a, b);
+}
+
+ADDEND_TARGET inline Ints ZeroInts() { return _mm512_setzero_si512(); }
+ADDEND_TARGET inline Ints LoadInts(const uint8_t* p) { return _mm512_load_si512(p); }
+ADDEND_TARGET inline void StoreInts(uint8_t* p, Ints v) { _mm512_store_si512(p, v); }
+ADDEND_TARGET inline Ints Add16(Ints a, Ints b) { return _mm512_add_epi16(a, b); }
+ADDEND_TARGET inline Ints Subtract16(Ints a, Ints b) { return _mm512_sub_epi16(a, b); }
+// Rounded to nearest: `even` becomes the even elements, `odd` the odd ones; and back, times 65536.
+ADDEND_TARGET inline Ints Interleave16(Floats even, Floats odd) {
+  return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_cvtps_epi32(even),
+                                 _mm512_slli_epi32(_mm512_cvtps_epi32(odd), 16));
+}
+ADDEND_TARGET inline Floats EvenTimes65536(Ints v) { return _mm512_cvtepi32_ps(_mm512_slli_epi32(v, 16)); }
+ADDEND_TARGET inline Floats OddTimes65536(Ints v) {
+  return _mm512_cvtepi32_ps(_mm512_and_si512(v, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+}
 // clang-format on
 
 }  // namespace addend::avx512

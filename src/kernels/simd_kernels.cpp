@@ -7,6 +7,8 @@ const SimdKernels& SimdKernelsFor(Target target) {
 #if defined(__x86_64__)
     case Target::kAvx512:
       return avx512::kSimdKernels;
+    case Target::kAvx2:
+      return avx2::kSimdKernels;
 #endif
     default:
       return scalar::kSimdKernels;
