@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cstring>
 
-#include "tensor/half.h"
 #include "tensor/matrix.h"
 
 namespace addend::ADDEND_SIMD {
@@ -30,10 +29,10 @@ struct BF16Row {
 // Block types: 32 elements with one half-precision scale in front (ggml's block_q8_0 and block_q4_0).
 constexpr size_t kBlockElements = 32;
 
-inline float BlockScale(const std::byte* block) {
+ADDEND_TARGET inline Floats BlockScale(const std::byte* block) {
   uint16_t half;
   std::memcpy(&half, block, sizeof half);
-  return HalfToFloat(half);
+  return SetHalf(half);
 }
 struct Q8_0Block {
   static constexpr size_t kBytes = 34;
@@ -44,10 +43,10 @@ struct Q8_0Block {
 };
 struct Q4_0Block {
   static constexpr size_t kBytes = 18;
-  // The low nibbles are the first 16 elements, the high ones the others; 8 stands for zero.
+  // The low nibbles are the first 16 elements, the high ones the others.
   ADDEND_TARGET static Floats Values(const std::byte* block, size_t i) {
     const uint8_t* nibbles = reinterpret_cast<const uint8_t*>(block) + 2 + i % 16;
-    return (i < 16 ? LoadLowNibbles(nibbles) : LoadHighNibbles(nibbles)) - Set(8.0f);
+    return i < 16 ? LoadLowNibbles(nibbles) : LoadHighNibbles(nibbles);
   }
 };
 
@@ -85,7 +84,7 @@ ADDEND_TARGET void DotBlocks(const std::byte* row, const float* x, size_t stride
       for (size_t t = 0; t < kTokens; ++t)
         products[t] = MultiplyAdd(w, Load(x + t * stride + c + i), products[t]);
     }
-    const Floats scale = Set(BlockScale(row));
+    const Floats scale = BlockScale(row);
     for (size_t t = 0; t < kTokens; ++t) sums[t] = MultiplyAdd(products[t], scale, sums[t]);
   }
   for (size_t t = 0; t < kTokens; ++t) y[t] = Sum(sums[t]);
@@ -93,17 +92,26 @@ ADDEND_TARGET void DotBlocks(const std::byte* row, const float* x, size_t stride
 
 using DotFunction = void (*)(const std::byte* row, const float* x, size_t stride, size_t cols, float* y);
 
-// All rows, with `four` and `one` token at a time.
+// All rows, with `four` and `one` token at a time. A token's outputs are gathered for 16 rows before they are
+// stored: the rows of y often lie a multiple of 4096 bytes apart, and single stores to them would drive each
+// other out of the cache.
 ADDEND_TARGET inline void DenseRows(const std::byte* rows, size_t row_bytes, ConstMatrixView x, MatrixView y,
                                     DotFunction four, DotFunction one) {
-  for (size_t r = 0; r < y.cols; ++r, rows += row_bytes) {
-    float dots[4];
-    size_t t = 0;
-    for (; t + 4 <= x.rows; t += 4) {
-      four(rows, x.Row(t).data(), x.stride, x.cols, dots);
-      for (size_t k = 0; k < 4; ++k) y(t + k, r) = dots[k];
+  constexpr size_t kRows = 16;
+  for (size_t first = 0; first < y.cols; first += kRows) {
+    const size_t count = std::min(kRows, y.cols - first);
+    for (size_t t = 0; t < x.rows;) {
+      const size_t tokens = t + 4 <= x.rows ? 4 : 1;
+      float dots[kRows][4];
+      for (size_t r = 0; r < count; ++r) {
+        (tokens == 4 ? four : one)(rows + (first + r) * row_bytes, x.Row(t).data(), x.stride, x.cols,
+                                   dots[r]);
+      }
+      for (size_t k = 0; k < tokens; ++k) {
+        for (size_t r = 0; r < count; ++r) y(t + k, first + r) = dots[r][k];
+      }
+      t += tokens;
     }
-    for (; t < x.rows; ++t) one(rows, x.Row(t).data(), x.stride, x.cols, &y(t, r));
   }
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 // Up to this many tokens are multiplied one at a time: a block of lanes costs the same however few of them
 // are used.
-constexpr size_t kFewTokens = 8;
+constexpr size_t kFewTokens = 16;
 // A hand-off to another thread costs about a microsecond: a task should take ten.
 constexpr size_t kFewTaskSigns = size_t{1} << 22;
 constexpr size_t kManyTaskTiles = 8;

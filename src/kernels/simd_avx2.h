@@ -49,14 +49,15 @@ ADDEND_TARGET inline Floats LoadBFloat16(const uint16_t* p, size_t n) { return B
 ADDEND_TARGET inline Floats LoadInt8(const int8_t* p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(Load8(p)));
 }
-ADDEND_TARGET inline Floats LoadLowNibbles(const uint8_t* p) {
-  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_and_si128(Load8(p), _mm_set1_epi8(15))));
+// A nibble n is n - 8.
+ADDEND_TARGET inline Floats FromNibbles(__m128i n) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_sub_epi8(_mm_and_si128(n, _mm_set1_epi8(15)), _mm_set1_epi8(8))));
 }
-ADDEND_TARGET inline Floats LoadHighNibbles(const uint8_t* p) {
-  return _mm256_cvtepi32_ps(_mm256_srli_epi32(_mm256_cvtepu8_epi32(Load8(p)), 4));
-}
+ADDEND_TARGET inline Floats LoadLowNibbles(const uint8_t* p) { return FromNibbles(Load8(p)); }
+ADDEND_TARGET inline Floats LoadHighNibbles(const uint8_t* p) { return FromNibbles(_mm_srli_epi16(Load8(p), 4)); }
 
 ADDEND_TARGET inline Floats Set(float value) { return _mm256_set1_ps(value); }
+ADDEND_TARGET inline Floats SetHalf(uint16_t half) { return _mm256_set1_ps(_cvtsh_ss(half)); }
 ADDEND_TARGET inline Floats MultiplyAdd(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
 ADDEND_TARGET inline Floats Max(Floats a, Floats b) { return _mm256_max_ps(a, b); }
 ADDEND_TARGET inline Floats Min(Floats a, Floats b) { return _mm256_min_ps(a, b); }

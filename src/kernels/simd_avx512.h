@@ -53,14 +53,17 @@ ADDEND_TARGET inline Floats LoadBFloat16(const uint16_t* p, size_t n) { return B
 ADDEND_TARGET inline Floats LoadInt8(const int8_t* p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(Load8(p)));
 }
-ADDEND_TARGET inline Floats LoadLowNibbles(const uint8_t* p) {
-  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_and_si128(Load8(p), _mm_set1_epi8(15))));
+// A nibble n is n - 8: the permutation, which looks at 4 bits only, is a table of the 16 values.
+ADDEND_TARGET inline Floats FromNibbles(__m512i n) {
+  return _mm512_permutexvar_ps(n, _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7));
 }
+ADDEND_TARGET inline Floats LoadLowNibbles(const uint8_t* p) { return FromNibbles(_mm512_cvtepu8_epi32(Load8(p))); }
 ADDEND_TARGET inline Floats LoadHighNibbles(const uint8_t* p) {
-  return _mm512_cvtepi32_ps(_mm512_srli_epi32(_mm512_cvtepu8_epi32(Load8(p)), 4));
+  return FromNibbles(_mm512_srli_epi32(_mm512_cvtepu8_epi32(Load8(p)), 4));
 }
 
 ADDEND_TARGET inline Floats Set(float value) { return _mm512_set1_ps(value); }
+ADDEND_TARGET inline Floats SetHalf(uint16_t half) { return _mm512_set1_ps(_cvtsh_ss(half)); }
 ADDEND_TARGET inline Floats MultiplyAdd(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
 ADDEND_TARGET inline Floats Max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
 ADDEND_TARGET inline Floats Min(Floats a, Floats b) { return _mm512_min_ps(a, b); }

@@ -16,8 +16,8 @@ namespace addend::scalar {
 
 using Floats = float;
 constexpr size_t kWidth = 1;
-constexpr size_t kQueryTile =
-    2;  // query rows that fit the registers beside kTileVectors vectors of sums each (attention_inl.h)
+// Query rows whose sums, kTileVectors vectors each, fit the registers (attention_inl.h).
+constexpr size_t kQueryTile = 2;
 
 // One line for each operation.
 // clang-format off
@@ -31,10 +31,12 @@ inline Floats LoadHalf(const uint16_t*, size_t) { return 0; }
 inline Floats LoadBFloat16(const uint16_t* p) { return BFloat16ToFloat(*p); }
 inline Floats LoadBFloat16(const uint16_t*, size_t) { return 0; }
 inline Floats LoadInt8(const int8_t* p) { return *p; }
-inline Floats LoadLowNibbles(const uint8_t* p) { return static_cast<float>(*p & 15); }
-inline Floats LoadHighNibbles(const uint8_t* p) { return static_cast<float>(*p >> 4); }
+// A nibble n is n - 8.
+inline Floats LoadLowNibbles(const uint8_t* p) { return static_cast<float>((*p & 15) - 8); }
+inline Floats LoadHighNibbles(const uint8_t* p) { return static_cast<float>((*p >> 4) - 8); }
 
 inline Floats Set(float value) { return value; }
+inline Floats SetHalf(uint16_t half) { return HalfToFloat(half); }
 inline Floats MultiplyAdd(Floats a, Floats b, Floats c) { return a * b + c; }
 // b when either is NaN, as x86 does.
 inline Floats Max(Floats a, Floats b) { return a > b ? a : b; }
