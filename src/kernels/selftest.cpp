@@ -6,11 +6,11 @@
 #include <functional>
 #include <span>
 
-#include "base/random.h"
 #include "kernels/attention.h"
 #include "kernels/dense_product.h"
 #include "kernels/reference.h"
 #include "kernels/sign_product.h"
+#include "kernels/test_inputs.h"
 #include "kernels/vector_ops.h"
 #include "tensor/half.h"
 
@@ -21,35 +21,6 @@ using reference::DoubleMatrix;
 using reference::Doubles;
 
 constexpr double kFloatRounding = 0x1p-24;
-
-// ---- Inputs ----
-
-void FillNormal(std::span<float> values, Rng& rng) {
-  for (float& v : values) v = rng.Normal();
-}
-
-std::vector<float> NormalVector(size_t n, Rng& rng) {
-  std::vector<float> values(n);
-  FillNormal(values, rng);
-  return values;
-}
-
-// Activations as language models have them: mostly Gaussian, with one outlier in 512 that is fifty times as
-// large.
-Matrix Activations(size_t tokens, size_t cols, Rng& rng) {
-  Matrix x(tokens, cols);
-  FillNormal(x.values(), rng);
-  for (size_t i = 100; i < x.size(); i += 512) x.values()[i] *= 50;
-  return x;
-}
-
-SignMatrix RandomSigns(size_t rows, size_t cols, Rng& rng) {
-  SignMatrix signs(rows, cols);
-  for (size_t r = 0; r < rows; ++r) {
-    for (size_t c = 0; c < cols; ++c) signs.Set(r, c, rng.Next() >> 63);
-  }
-  return signs;
-}
 
 // ---- Errors ----
 

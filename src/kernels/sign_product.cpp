@@ -21,8 +21,9 @@ size_t DivideUp(size_t a, size_t b) {
 size_t RowTiles(const PackedSigns& signs) {
   return DivideUp(signs.rows(), kRowTile);
 }
+// At least one, so that the kernels also write the zeros that are the product of a matrix without columns.
 size_t Blocks(size_t cols) {
-  return DivideUp(cols, kColumnBlock);
+  return std::max<size_t>(1, DivideUp(cols, kColumnBlock));
 }
 
 const uint8_t* Tile(const PackedSigns& signs, size_t tile) {
@@ -179,7 +180,9 @@ PackedSigns::PackedSigns(const SignMatrix& signs, Target target)
     for (size_t block = 0; block < blocks; ++block) {
       uint64_t words[kRowTile] = {};
       const size_t rows = std::min(kRowTile, rows_ - tile * kRowTile);
-      for (size_t r = 0; r < rows; ++r) words[r] = signs.Row(tile * kRowTile + r)[block];
+      if (cols_ > 0) {
+        for (size_t r = 0; r < rows; ++r) words[r] = signs.Row(tile * kRowTile + r)[block];
+      }
       kernels_->pack_block(words, bytes_.data() + (tile * blocks + block) * kSignBlockBytes);
     }
   }
