@@ -14,7 +14,6 @@
 namespace addend {
 namespace {
 
-constexpr size_t kMaxDecodedBytes = size_t{512} << 20;
 constexpr size_t kTileRows = 4096;  // of the head, at a time, where it is not decoded once and for all
 // Logits of a chunk of tokens: few enough to keep memory small, many enough for fast products.
 constexpr size_t kChunkLogits = size_t{1} << 24;
@@ -47,12 +46,12 @@ void HeadGradients::SetZero() {
   weight.SetZero();
 }
 
-TrainHead::TrainHead(const Model& model)
+TrainHead::TrainHead(const Model& model, size_t max_decoded_bytes)
     : stored_(model.HeadMatrix()),
       final_norm_(model.final_norm),
       norm_epsilon_(model.config.norm_epsilon),
       softcap_(model.config.logit_softcap) {
-  if (stored_.rows() * stored_.cols() * sizeof(float) <= kMaxDecodedBytes) decoded_ = stored_.ToDense();
+  if (stored_.rows() * stored_.cols() * sizeof(float) <= max_decoded_bytes) decoded_ = stored_.ToDense();
 }
 
 HeadGradients TrainHead::MakeGradients(bool wants_weight) const {

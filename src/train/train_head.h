@@ -23,9 +23,10 @@ struct HeadGradients {
 
 class TrainHead {
  public:
-  // The head matrix is decoded to float32 once if that takes at most half a gigabyte, else tile by tile when
-  // it is needed: then the model must outlive this.
-  explicit TrainHead(const Model& model);
+  static constexpr size_t kMaxDecodedBytes = size_t{512} << 20;
+  // The head matrix is decoded to float32 once if that takes at most `max_decoded_bytes`, else tile by tile
+  // when it is needed: then the model must outlive this.
+  explicit TrainHead(const Model& model, size_t max_decoded_bytes = kMaxDecodedBytes);
 
   // x: hidden states that leave the last block (tokens, hidden). *dx is set to the gradient unless dx is
   // null; parameter gradients are added to *gradients unless it is null.

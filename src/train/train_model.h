@@ -43,6 +43,7 @@ class TrainModel {
                 Workspace& workspace) const;
 
   std::vector<TrainBlock>& blocks() { return blocks_; }
+  const std::vector<TrainBlock>& blocks() const { return blocks_; }
   TrainHead& head() { return head_; }
   const TrainHead& head() const { return head_; }
 
