@@ -15,9 +15,21 @@ constexpr size_t kTileRows = 64;
 // Up to here reading the weights takes longer than multiplying by them, and rows are decoded in registers.
 constexpr size_t kFewTokens = 8;
 
-std::variant<StoredMatrix, PackedFactors> MakeRunnable(const Linear& linear) {
+StoredMatrix WithKernel(const StoredMatrix& w, ThreadPool& pool) {
+  if (HasDenseKernel(w.type())) return w;
+  const size_t row_bytes = BytesOf(DType::kF16, w.cols());
+  std::vector<std::byte> decoded(w.rows() * row_bytes);
+  pool.For(w.rows(), [&](size_t r) {
+    std::vector<float> row(w.cols());
+    w.ReadRow(r, row);
+    Quantize(DType::kF16, row, std::span(decoded).subspan(r * row_bytes, row_bytes));
+  });
+  return StoredMatrix(DType::kF16, w.rows(), w.cols(), std::move(decoded));
+}
+
+std::variant<StoredMatrix, PackedFactors> MakeRunnable(const Linear& linear, ThreadPool& pool) {
   if (const auto* factored = std::get_if<FactoredWeight>(&linear.weight)) return PackedFactors(*factored);
-  return std::get<StoredMatrix>(linear.weight);
+  return WithKernel(std::get<StoredMatrix>(linear.weight), pool);
 }
 
 // y = x * w^T.
@@ -32,7 +44,7 @@ void DenseProductMany(const StoredMatrix& w, ConstMatrixView x, MatrixView y, Th
 }
 
 void DenseProduct(const StoredMatrix& w, ConstMatrixView x, MatrixView y, ThreadPool& pool) {
-  if (x.rows <= kFewTokens && HasDenseKernel(w.type())) {
+  if (x.rows <= kFewTokens) {
     DenseProductFew({w.type(), w.rows(), w.cols(), w.bytes()}, x, y, pool);
   } else {
     DenseProductMany(w, x, y, pool);
@@ -41,7 +53,11 @@ void DenseProduct(const StoredMatrix& w, ConstMatrixView x, MatrixView y, Thread
 
 }  // namespace
 
-RunnableLinear::RunnableLinear(const Linear& linear) : weight_(MakeRunnable(linear)), bias_(linear.bias) {}
+RunnableLinear::RunnableLinear(const Linear& linear, ThreadPool& pool)
+    : weight_(MakeRunnable(linear, pool)), bias_(linear.bias) {}
+
+RunnableLinear::RunnableLinear(const StoredMatrix& weight, ThreadPool& pool)
+    : weight_(WithKernel(weight, pool)) {}
 
 size_t RunnableLinear::outputs() const {
   if (const auto* factors = std::get_if<PackedFactors>(&weight_)) return factors->outputs();

@@ -10,13 +10,14 @@
 
 namespace addend {
 
-// y = W x + bias. A factored weight is repacked for this CPU. A dense one stays as it is stored (a view of
-// the mapped file, most often) in any type: it is decoded tile by tile at each use, so running a dense model
-// takes no memory for weights beyond the file.
+// y = W x + bias. A factored weight is repacked for this CPU. A dense one stays where it is (most often in
+// the mapped file) and is decoded on the fly at each use; only block types without a kernel (HasDenseKernel)
+// are decoded once, to F16, because decoding them for every token would take many times as long as reading
+// them.
 class RunnableLinear {
  public:
-  explicit RunnableLinear(const Linear& linear);
-  explicit RunnableLinear(const StoredMatrix& weight) : weight_(weight) {}
+  RunnableLinear(const Linear& linear, ThreadPool& pool);
+  RunnableLinear(const StoredMatrix& weight, ThreadPool& pool);
 
   size_t outputs() const;
   size_t inputs() const;

@@ -42,7 +42,7 @@ TEST(RunnableLinear, DenseWeightsOfEveryType) {
   const std::vector<float> bias(130, 0.25f);
   for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
     const Linear linear{StoredMatrix::FromFloats(weight, type), bias};
-    const RunnableLinear runnable(linear);
+    const RunnableLinear runnable(linear, pool);
     EXPECT_EQ(runnable.outputs(), 130u);
     EXPECT_EQ(runnable.inputs(), 64u);
     for (const size_t tokens : kTokens) {
@@ -54,13 +54,14 @@ TEST(RunnableLinear, DenseWeightsOfEveryType) {
   }
 }
 
+// Decoded to F16, which holds these values exactly.
 TEST(RunnableLinear, DenseTypesWithoutAKernel) {
   ThreadPool pool(1);
   // A Q4_1 block of 32: scale 0.5, minimum -1, and 32 values of 4 bits (3 and 12).
   std::vector<std::byte> block = {std::byte{0x00}, std::byte{0x38}, std::byte{0x00}, std::byte{0xbc}};
   block.resize(20, std::byte{0xc3});
   const StoredMatrix stored(DType::kQ4_1, 1, 32, block);
-  const RunnableLinear runnable(stored);
+  const RunnableLinear runnable(stored, pool);
   Matrix x(1, 32), y(1, 1);
   for (size_t c = 0; c < 32; ++c) x(0, c) = static_cast<float>(c);
   runnable.Apply(x, y, pool, Precision::kNear);
@@ -79,7 +80,7 @@ TEST(RunnableLinear, FactoredWeights) {
     for (float& value : *scale) value = static_cast<float>(0.5 + rng.Uniform());
   }
   const std::vector<float> bias(70, -1);
-  const RunnableLinear runnable(Linear{factors, bias});
+  const RunnableLinear runnable(Linear{factors, bias}, pool);
   const Matrix weight = factors.ToDense();
   for (const size_t tokens : kTokens) {
     const Matrix x = RandomMatrix(tokens, 50, 6);
@@ -92,7 +93,8 @@ TEST(RunnableLinear, FactoredWeights) {
         double sum = bias[r];
         for (size_t c = 0; c < 50; ++c) sum += double{weight(r, c)} * x(t, c);
         // Scales are below 1.5. ToDense rounds too: hence twice the error of 50 and 33 additions.
-        ASSERT_NEAR(y(t, r), sum, 2 * (50 + 33) * 0x1p-24 * 1.5 * 1.5 * 33 * magnitude) << tokens << " tokens";
+        ASSERT_NEAR(y(t, r), sum, 2 * (50 + 33) * 0x1p-24 * 1.5 * 1.5 * 33 * magnitude)
+            << tokens << " tokens";
       }
     }
   }

@@ -18,25 +18,27 @@ constexpr size_t kAttentionRows = 64;
 
 }  // namespace
 
-Transformer::RunnableBlock::RunnableBlock(const Block& block)
+Transformer::RunnableBlock::RunnableBlock(const Block& block, ThreadPool& pool)
     : norms(block),
-      q(block[LinearKind::kQ]),
-      k(block[LinearKind::kK]),
-      v(block[LinearKind::kV]),
-      o(block[LinearKind::kO]),
-      gate(block[LinearKind::kGate]),
-      up(block[LinearKind::kUp]),
-      down(block[LinearKind::kDown]) {}
+      q(block[LinearKind::kQ], pool),
+      k(block[LinearKind::kK], pool),
+      v(block[LinearKind::kV], pool),
+      o(block[LinearKind::kO], pool),
+      gate(block[LinearKind::kGate], pool),
+      up(block[LinearKind::kUp], pool),
+      down(block[LinearKind::kDown], pool) {}
 
 Transformer::Transformer(const Model& model, ThreadPool& pool, Precision precision)
     : model_(model),
       config_(model.config),
       pool_(pool),
       precision_(precision),
-      blocks_(model.blocks.begin(), model.blocks.end()),
-      head_(model.HeadMatrix()),
+      head_(model.HeadMatrix(), pool),
       rope_(config_, RopeKind::kFull),
-      sliding_rope_(config_, RopeKind::kSliding) {}
+      sliding_rope_(config_, RopeKind::kSliding) {
+  blocks_.reserve(model.blocks.size());
+  for (const Block& block : model.blocks) blocks_.emplace_back(block, pool);
+}
 
 void Transformer::Forward(std::span<const TokenId> tokens, KvCache& cache, LogitRows rows, Matrix& logits) {
   ForwardHidden(tokens, cache, hidden_);

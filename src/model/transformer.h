@@ -47,7 +47,7 @@ class Transformer {
 
  private:
   struct RunnableBlock {
-    explicit RunnableBlock(const Block& block);
+    RunnableBlock(const Block& block, ThreadPool& pool);
     const Block& norms;
     RunnableLinear q, k, v, o, gate, up, down;
   };
