@@ -192,6 +192,7 @@ Json ConfigJson(const Model& model, const BiasesInFolder& biases, DType type) {
       {"tie_word_embeddings", config.tied_head},
   };
   if (config.architecture == Architecture::kLlama) {
+    if (config.sliding_window > 0) throw Error("export: config.json of a llama has no sliding window");
     json["mlp_bias"] = biases.feed_forward();
   } else {
     SetSlidingWindow(config, json);

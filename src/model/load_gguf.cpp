@@ -47,15 +47,18 @@ class GgufConfigReader {
 
   Architecture ReadArchitecture() const {
     const std::optional<Architecture> known = ArchitectureNamed(prefix_);
-    // Files of Mistral models say "llama", which is what they are apart from the window.
+    // Files of Mistral models say "llama", which is what they are without the window.
+    const bool has_window = metadata_.Has(Key("attention.sliding_window"));
+    if (known == Architecture::kLlama && has_window) return Architecture::kMistral;
     if (known && *known != Architecture::kMistral) return *known;
     throw Error(metadata_.origin, ": architecture '", prefix_,
                 "' is not supported (llama, qwen2, qwen3, gemma2, gemma3 and addend are)");
   }
 
   void RefuseWhatIsNotHonoured() const {
-    if (Size("expert_count", 0) != 0)
+    if (Size("expert_count", 0) != 0) {
       throw Error(metadata_.origin, ": mixtures of experts are not supported");
+    }
   }
 
   void ReadSizes(ModelConfig& config) const {

@@ -7,6 +7,7 @@
 #include "model/load_hugging_face_config.h"
 #include "model/load_tensors.h"
 #include "model/tensor_list.h"
+#include "tokenizer/tokenizer.h"
 
 namespace addend {
 namespace {
@@ -55,6 +56,7 @@ Model LoadHuggingFace(const Path& folder) {
                DenseReader(model.config, source, config.biases, config.norm_offset));
   source.RefuseUntaken();
 
+  if (std::filesystem::exists(folder / "tokenizer.json")) model.metadata = LoadTokenizer(folder).ToGguf();
   model.metadata.origin = folder.string();
   model.storage = {std::move(files)};
   return model;
