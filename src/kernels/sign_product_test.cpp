@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "kernels/every_target_test.h"
 #include "kernels/reference.h"
 #include "kernels/test_inputs.h"
 
@@ -15,18 +16,16 @@ namespace {
 
 using reference::DoubleMatrix;
 
-class SignProductOn : public testing::TestWithParam<Target> {
+class SignProductOn : public OnEveryTarget {
  protected:
   Matrix Product(const SignMatrix& signs, ConstMatrixView x, Precision precision = Precision::kNear) {
     Matrix y(x.rows, signs.rows());
-    SignProduct(PackedSigns(signs, GetParam()), x, y, pool_, precision);
+    SignProduct(PackedSigns(signs), x, y, pool_, precision);
     return y;
   }
   ThreadPool pool_{1};
 };
-INSTANTIATE_TEST_SUITE_P(EveryTarget, SignProductOn,
-                         testing::ValuesIn(RunnableTargets().begin(), RunnableTargets().end()),
-                         [](const auto& instance) { return std::string(Name(instance.param)); });
+INSTANTIATE_TEST_SUITE_P(EveryTarget, SignProductOn, AllTargets(), TargetName);
 
 double SumOfMagnitudes(std::span<const float> values) {
   double sum = 0;
@@ -135,7 +134,7 @@ TEST_P(SignProductOn, ShowsValuesThatAreNotFiniteInTheirTokenOnly) {
 TEST_P(SignProductOn, IsTheSameForAnyNumberOfThreads) {
   Rng rng(7);
   const SignMatrix signs = RandomSigns(300, 1000, rng);  // more than one task
-  const PackedSigns packed(signs, GetParam());
+  const PackedSigns packed(signs);
   for (const size_t tokens : {1, 16, 33, 100}) {
     const Matrix x = Activations(tokens, signs.cols(), rng);
     Matrix expected(tokens, signs.rows());
@@ -158,7 +157,7 @@ TEST_P(SignProductOn, ReadsAndWritesOnlyTheViews) {
     Matrix wide_y(tokens, 60);
     std::fill(wide_y.values().begin(), wide_y.values().end(), 5.0f);
     const ConstMatrixView x = wide_x.view().Cols(11, 70);
-    SignProduct(PackedSigns(signs, GetParam()), x, wide_y.view().Cols(9, 37), pool_);
+    SignProduct(PackedSigns(signs), x, wide_y.view().Cols(9, 37), pool_);
     const DoubleMatrix expected = reference::SignProduct(signs, x);
     for (size_t t = 0; t < tokens; ++t) {
       for (size_t c = 0; c < 60; ++c) {
@@ -177,7 +176,7 @@ TEST_P(SignProductOn, AppliesAFactoredWeight) {
   for (const size_t rank : {1, 64, 100}) {
     const FactoredWeight weight = {RandomSigns(45, rank, rng), RandomSigns(rank, 70, rng),
                                    NormalVector(45, rng), NormalVector(rank, rng), NormalVector(70, rng)};
-    const PackedFactors packed(weight, GetParam());
+    const PackedFactors packed(weight);
     EXPECT_EQ(packed.outputs(), 45u);
     EXPECT_EQ(packed.inputs(), 70u);
     for (const size_t tokens : {1, 5, 40}) {
@@ -200,7 +199,7 @@ TEST_P(SignProductOn, TakesEmptyMatrices) {
 }
 
 TEST_P(SignProductOn, RefusesShapesThatDoNotFit) {
-  const PackedSigns signs(SignMatrix(4, 6), GetParam());
+  const PackedSigns signs(SignMatrix(4, 6));
   Matrix x(2, 6), y(2, 4), narrow(2, 3), short_y(1, 4);
   EXPECT_THROW(SignProduct(signs, narrow, y, pool_), Error);
   EXPECT_THROW(SignProduct(signs, x, narrow, pool_), Error);
