@@ -12,6 +12,7 @@
 #include "calibrate/calibration_text.h"
 #include "calibrate/covariance.h"
 #include "calibrate/importance.h"
+#include "compress/dense_source.h"
 #include "compress/stored_results.h"
 #include "compress/work_folder.h"
 #include "evaluate/perplexity.h"
@@ -22,48 +23,6 @@
 namespace addend {
 namespace {
 
-std::string_view Name(Effort effort) {
-  switch (effort) {
-    case Effort::kFast:
-      return "fast";
-    case Effort::kDefault:
-      return "default";
-    case Effort::kBest:
-      break;
-  }
-  return "best";
-}
-
-// Over the weights and the config that matters, so that a renamed or copied model is the same model.
-uint64_t HashOf(const Model& model) {
-  std::string hashes = std::to_string(model.config.blocks) + " " + std::to_string(model.config.hidden);
-  const auto add = [&](std::span<const std::byte> bytes) { hashes += HashText(Hash64(bytes)); };
-  add(model.embedding.bytes());
-  for (const Block& block : model.blocks) {
-    for (const Linear& linear : block.linears) add(std::get<StoredMatrix>(linear.weight).bytes());
-  }
-  return Hash64(hashes);
-}
-
-void RequireDense(const Model& model, const Path& source) {
-  for (size_t b = 0; b < model.blocks.size(); ++b) {
-    for (const LinearKind kind : kLinearKinds) {
-      if (model.blocks[b][kind].factored())
-        throw Error(source.string(), ": is already compressed; give the original model");
-    }
-  }
-}
-
-// The stored matrix in `type`, or as it is when that takes no more bits.
-StoredMatrix Narrowed(const StoredMatrix& matrix, DType type) {
-  const auto bits = [](DType t) {
-    return static_cast<double>(Info(t).block_bytes) / static_cast<double>(Info(t).block_elements);
-  };
-  if (bits(matrix.type()) <= bits(type)) return matrix;
-  if (matrix.cols() % Info(type).block_elements != 0) type = DType::kF16;  // rows are whole blocks
-  return StoredMatrix::FromFloats(matrix.ToDense(), type);
-}
-
 // One compression: what every stage needs, and the stages in order.
 class Job {
  public:
@@ -71,17 +30,13 @@ class Job {
       const Progress& progress)
       : out_(out),
         options_(options),
-        settings_(SettingsOf(options.effort)),
+        settings_(options.Settings()),
         pool_(pool),
         progress_(progress),
-        dense_(LoadModel(source)),
+        dense_(LoadDenseModel(source)),
         tokenizer_(LoadTokenizer(source)),
-        allocation_((RequireDense(dense_, source), UniformAllocation(dense_, options.bits))),
-        work_(options.work_folder.empty() ? Path(out.string() + ".work") : options.work_folder, Settings()) {
-    CheckFinite(dense_);
-    if (options.statistics_sequences > 0) settings_.statistics_sequences = options.statistics_sequences;
-    if (options.distill_seconds) settings_.distill_seconds = *options.distill_seconds;
-  }
+        allocation_(UniformAllocation(dense_, options.bits)),
+        work_(options.work_folder.empty() ? Path(out.string() + ".work") : options.work_folder, Settings()) {}
 
   CompressReport Run() {
     Stage("text", [&] { text_ = Text(); });
@@ -281,18 +236,6 @@ class Job {
 };
 
 }  // namespace
-
-EffortSettings SettingsOf(Effort effort) {
-  switch (effort) {
-    case Effort::kFast:
-      return {.statistics_sequences = 32, .distill_seconds = 4 * 60};
-    case Effort::kDefault:
-      return {.statistics_sequences = 64, .distill_seconds = 20 * 60};
-    case Effort::kBest:
-      break;
-  }
-  return {.statistics_sequences = 128, .distill_seconds = 2 * 3600};
-}
 
 CompressReport Compress(const Path& source, const Path& out, const CompressOptions& options, ThreadPool& pool,
                         const Progress& progress) {

@@ -1,0 +1,23 @@
+// The original model as a compression sees it.
+#pragma once
+#include "allocate/allocation.h"
+#include "base/file.h"
+#include "model/model.h"
+
+namespace addend {
+
+// LoadModel, and an Error unless every linear is dense and every weight finite.
+Model LoadDenseModel(const Path& source);
+
+// Over the weights, so that a renamed or copied model is the same model.
+uint64_t HashOf(const Model& dense);
+
+// The type that an embedding or head gets: `type`, or what it has when that takes no more bits; F16 where
+// rows are not whole blocks of `type`.
+DType NarrowedType(const StoredMatrix& matrix, DType type);
+StoredMatrix Narrowed(const StoredMatrix& matrix, DType type);
+
+// Of the file that these ranks and that embedding type give; equals CountBits of the finished model.
+SizeReport PlannedSize(const Model& dense, const Allocation& allocation, DType embedding_type);
+
+}  // namespace addend

@@ -1,0 +1,40 @@
+// What a compression is asked for.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file.h"
+#include "factorize/factorize.h"
+#include "tensor/dtype.h"
+
+namespace addend {
+
+// What an effort level stands for where the options leave it open.
+struct EffortSettings {
+  size_t statistics_sequences;
+  double distill_seconds;
+};
+EffortSettings SettingsOf(Effort effort);
+std::string_view Name(Effort effort);  // "fast", "default", "best"
+
+struct CompressOptions {
+  double bits = 1.0;  // average over the linear layers, scales included
+  Effort effort = Effort::kDefault;
+  std::string method = "dbf";
+  std::vector<Path> calibration;        // text files; empty: text that the model itself generates
+  size_t calibration_length = 512;      // tokens in a sequence
+  size_t statistics_sequences = 0;      // for importance and covariance; 0 = by effort
+  DType embedding_type = DType::kQ8_0;  // of embedding and head, unless the source already takes fewer bits
+  std::optional<double>
+      distill_seconds;       // time budget of the distillation; none = by effort, 0 = no distillation
+  size_t distill_steps = 0;  // instead of a time budget: the result then depends on the seed alone
+  uint64_t seed = 1;
+  Path work_folder;               // empty: the output's name with ".work" behind it
+  bool keep_work_folder = false;  // also after success
+
+  EffortSettings Settings() const;  // with what the options say in place of the effort's defaults
+};
+
+}  // namespace addend

@@ -1,0 +1,24 @@
+// What a compression would do and cost, without doing it.
+#pragma once
+#include <string>
+
+#include "base/json.h"
+#include "compress/options.h"
+#include "model/model.h"
+
+namespace addend {
+
+// Times are forecasts from a short measurement of this machine; expect them within a factor of two.
+struct CompressPlan {
+  SizeReport size;  // of the planned file
+  double statistics_seconds = 0, factorize_seconds = 0, distill_seconds = 0;
+  double memory_bytes = 0;
+
+  Json ToJson() const;
+  std::string ToText() const;
+};
+
+// Reads and checks the model as Compress would; writes nothing.
+CompressPlan PlanCompression(const Path& source, const CompressOptions& options, ThreadPool& pool);
+
+}  // namespace addend
