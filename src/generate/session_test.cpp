@@ -1,0 +1,171 @@
+#include "generate/session.h"
+
+#include <algorithm>
+#include <csignal>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/json.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "support.h"
+#include "tokenizer/byte_alphabet.h"
+
+namespace addend {
+namespace {
+
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+constexpr TokenId kNoEnd = 319;
+
+// Ids 0 to 255 are the bytes, 256 and up "256", "257", ...; `end` ends a text.
+Tokenizer ByteTokenizer(TokenId end = kNoEnd) {
+  Json json = {{"model", {{"type", "BPE"}, {"merges", Json::array()}}},
+               {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}},
+               {"decoder", {{"type", "ByteLevel"}}},
+               {"added_tokens", Json::array()}};
+  std::string end_text;
+  for (TokenId id = 0; id < 320; ++id) {
+    const std::string text =
+        id < 256 ? SpellBytes(std::string(1, static_cast<char>(id))) : std::to_string(id);
+    json["model"]["vocab"][text] = id;
+    if (id == end) end_text = text;
+  }
+  json["added_tokens"].push_back({{"id", end}, {"content", end_text}, {"special", true}});
+  return Tokenizer::FromJson(json.dump(), Json{{"eos_token", end_text}}.dump(), "test");
+}
+
+class SessionTest : public testing::Test {
+ protected:
+  SessionTest() { options_.sampling.temperature = 0; }
+
+  // The definition of greedy generation.
+  std::vector<TokenId> Greedy(std::vector<TokenId> text, size_t count) {
+    std::vector<TokenId> generated;
+    for (; generated.size() < count; text.push_back(generated.back())) {
+      KvCache cache(model_.config, text.size());
+      Matrix logits;
+      transformer_.Forward(text, cache, LogitRows::kLast, logits);
+      const auto row = logits.Row(0);
+      generated.push_back(static_cast<TokenId>(std::max_element(row.begin(), row.end()) - row.begin()));
+    }
+    return generated;
+  }
+
+  const Model model_ = LoadModel(test::GoldenPath("tiny_models") / "llama");
+  ThreadPool pool_{1};
+  Transformer transformer_{model_, pool_};
+  const Tokenizer tokenizer_ = ByteTokenizer();
+  Session session_{transformer_, tokenizer_, 64};
+  const std::vector<TokenId> prompt_ = {72, 101, 108, 108, 111};
+  GenerateOptions options_;
+};
+
+TEST_F(SessionTest, GeneratesGreedilyUpToTheLimit) {
+  options_.max_tokens = 12;
+  std::string streamed;
+  const Generation result = session_.Generate(prompt_, options_, [&](std::string_view piece) {
+    EXPECT_FALSE(piece.empty());
+    streamed += piece;
+    return true;
+  });
+  EXPECT_EQ(result.tokens, Greedy(prompt_, 12));
+  EXPECT_EQ(result.finish, FinishReason::kMaxTokens);
+  EXPECT_EQ(result.text, streamed);
+  EXPECT_EQ(result.text, tokenizer_.Decode(result.tokens));
+  EXPECT_EQ(result.statistics.prompt_tokens, 5u);
+  EXPECT_EQ(result.statistics.reused_tokens, 0u);
+  EXPECT_EQ(result.statistics.decoded_tokens, 11u);
+  EXPECT_GT(result.statistics.PromptTokensPerSecond(), 0);
+  EXPECT_GT(result.statistics.DecodeTokensPerSecond(), 0);
+}
+
+TEST_F(SessionTest, EndTokensEndTheText) {
+  const std::vector<TokenId> free_run = Greedy(prompt_, 8);
+  const Tokenizer tokenizer = ByteTokenizer(free_run[5]);
+  Session session(transformer_, tokenizer, 64);
+  const auto first = std::find(free_run.begin(), free_run.end(), free_run[5]);
+  const Generation result = session.Generate(prompt_, options_);
+  EXPECT_EQ(result.finish, FinishReason::kEndToken);
+  EXPECT_EQ(result.tokens, std::vector<TokenId>(free_run.begin(), first + 1));
+  EXPECT_EQ(result.text, tokenizer_.Decode(std::span(free_run).first(first - free_run.begin())));
+
+  options_.ignore_end = true;
+  options_.max_tokens = 8;
+  EXPECT_EQ(session.Generate(prompt_, options_).tokens, free_run);
+}
+
+TEST_F(SessionTest, StopStringsEndTheText) {
+  options_.max_tokens = 12;
+  const std::string free_text = session_.Generate(prompt_, options_).text;
+  ASSERT_GE(free_text.size(), 8u);
+  options_.stop = {free_text.substr(5, 3)};
+  const Generation result = session_.Generate(prompt_, options_);
+  EXPECT_EQ(result.finish, FinishReason::kStopString);
+  EXPECT_EQ(result.text, free_text.substr(0, free_text.find(options_.stop[0])));
+}
+
+TEST_F(SessionTest, AFullContextEndsTheText) {
+  const Generation result = session_.Generate(prompt_, options_);
+  EXPECT_EQ(result.finish, FinishReason::kContextFull);
+  EXPECT_EQ(result.tokens.size(), 64u - 5 + 1);  // the last one needs no room any more
+  const std::vector<TokenId> full(64, 1), too_long(65, 1);
+  EXPECT_EQ(session_.Generate(full, options_).tokens.size(), 1u);
+  EXPECT_THAT([&] { session_.Generate(too_long, options_); },
+              ThrowsMessage<Error>(HasSubstr("the prompt has 65 tokens, the context holds 64")));
+  EXPECT_THAT([&] { session_.Generate({}, options_); }, ThrowsMessage<Error>(HasSubstr("empty")));
+}
+
+TEST_F(SessionTest, ReusesWhatPromptsHaveInCommon) {
+  options_.max_tokens = 6;
+  const Generation first = session_.Generate(prompt_, options_);
+  std::vector<TokenId> longer = prompt_;
+  longer.insert(longer.end(), first.tokens.begin(), first.tokens.end());
+  longer.push_back(33);
+  const Generation second = session_.Generate(longer, options_);
+  EXPECT_EQ(second.statistics.prompt_tokens, 12u);
+  EXPECT_EQ(second.statistics.reused_tokens, 10u);  // the last generated token has not been through the model
+  EXPECT_EQ(second.tokens, Greedy(longer, 6));
+
+  // The same prompt again still has to give logits; another one shares only its start.
+  EXPECT_EQ(session_.Generate(longer, options_).tokens, second.tokens);
+  longer[3] = 9;
+  const Generation other = session_.Generate(longer, options_);
+  EXPECT_EQ(other.statistics.reused_tokens, 3u);
+  EXPECT_EQ(other.tokens, Greedy(longer, 6));
+}
+
+TEST_F(SessionTest, SeedsGiveTheSameTextAgain) {
+  options_.max_tokens = 20;
+  options_.sampling = {.temperature = 1.5f, .seed = 5};
+  const Generation first = session_.Generate(prompt_, options_);
+  EXPECT_EQ(session_.Generate(prompt_, options_).tokens, first.tokens);
+  options_.sampling.seed = 6;
+  EXPECT_NE(session_.Generate(prompt_, options_).tokens, first.tokens);
+}
+
+TEST_F(SessionTest, TheSinkCanStop) {
+  int pieces = 0;
+  const Generation result =
+      session_.Generate(prompt_, options_, [&](std::string_view) { return ++pieces < 3; });
+  EXPECT_EQ(result.finish, FinishReason::kInterrupted);
+  EXPECT_EQ(pieces, 3);
+}
+
+TEST_F(SessionTest, AnInterruptKeepsWhatWasGenerated) {
+  CatchInterrupts();
+  const Generation result = session_.Generate(prompt_, options_, [&](std::string_view) {
+    std::raise(SIGINT);
+    return true;
+  });
+  EXPECT_EQ(result.finish, FinishReason::kInterrupted);
+  EXPECT_FALSE(result.text.empty());
+  EXPECT_EQ(session_.Generate(prompt_, options_).tokens.size(), 0u);  // before the prompt
+  ClearInterrupt();
+  options_.max_tokens = 3;
+  EXPECT_EQ(session_.Generate(prompt_, options_).tokens, Greedy(prompt_, 3));
+}
+
+}  // namespace
+}  // namespace addend
