@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "formats/safetensors.h"
+#include "model/export_tokenizer.h"
 #include "model/model.h"
 #include "model/tensor_list.h"
 #include "model/tensor_plan.h"
@@ -255,27 +256,11 @@ void WriteSafetensors(const Path& path, const TensorPlan& plan) {
   writer.Commit();
 }
 
-// ---- tokenizer ----
-
-Json TokenizerConfigJson(const GgufMetadata& metadata) {
-  Json json = {{"tokenizer_class", "PreTrainedTokenizerFast"}};
-  constexpr std::string_view kTokens = "tokenizer.ggml.tokens", kTemplate = "tokenizer.chat_template";
-  for (const std::string name : {"bos", "eos"}) {
-    const std::string key = "tokenizer.ggml." + name + "_token_id";
-    if (!metadata.Has(key) || !metadata.Has(kTokens)) continue;
-    const auto& tokens = metadata.Array<std::string>(kTokens);
-    const size_t id = metadata.Integer(key);
-    if (id < tokens.size()) json[name + "_token"] = tokens[id];
-  }
-  if (metadata.Has(kTemplate)) json["chat_template"] = metadata.String(kTemplate);
-  return json;
-}
-
 void WriteTokenizer(const GgufMetadata& metadata, const Path& folder) {
-  constexpr std::string_view kWhole = "tokenizer.huggingface.json";
-  if (!metadata.Has(kWhole)) return;
-  WriteFileAtomically(folder / "tokenizer.json", metadata.String(kWhole));
-  WriteFileAtomically(folder / "tokenizer_config.json", TokenizerConfigJson(metadata).dump(2) + "\n");
+  const std::string tokenizer = TokenizerJsonText(metadata);
+  if (tokenizer.empty()) return;
+  WriteFileAtomically(folder / "tokenizer.json", tokenizer);
+  WriteFileAtomically(folder / "tokenizer_config.json", TokenizerConfigText(metadata));
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "model/export_tokenizer.h"
 #include "model/model.h"
 #include "model/test_support.h"
+#include "tokenizer/tokenizer.h"
 
 namespace addend {
 namespace {
@@ -108,6 +110,24 @@ TEST(ExportHuggingFace, WritesTheTokenizerThatItHas) {
   EXPECT_EQ(config["eos_token"], "</s>");
   EXPECT_EQ(config["chat_template"], "{{ messages }}");
   EXPECT_EQ(ParseJson(ReadTextFile(folder / "config.json"), "config.json")["eos_token_id"], 2);
+}
+
+TEST(ExportHuggingFace, MakesATokenizerFromAByteLevelVocabulary) {
+  const auto path = test::SmolLm2();
+  ADDEND_SKIP_WITHOUT(path, "SmolLM2");
+  const Tokenizer original = LoadTokenizer(*path);
+  const GgufMetadata metadata = GgufFile(*path).metadata();
+  const Tokenizer made =
+      Tokenizer::FromJson(TokenizerJsonText(metadata), TokenizerConfigText(metadata), "tokenizer.json");
+  const Json golden = ParseJson(ReadTextFile(test::GoldenPath("tokenizer") / "smollm2.json"), "smollm2.json");
+  for (const Json& example : golden["cases"]) {
+    const auto text = example["text"].get<std::string>();
+    EXPECT_EQ(made.Encode(text, {.parse_special = true}), example["ids"].get<std::vector<TokenId>>()) << text;
+  }
+  EXPECT_EQ(made.vocabulary_size(), original.vocabulary_size());
+  EXPECT_EQ(made.bos(), original.bos());
+  EXPECT_EQ(made.eos(), original.eos());
+  EXPECT_EQ(made.chat_template(), original.chat_template());
 }
 
 TEST(Export, RefusesWhatTheFormatCannotSay) {

@@ -112,11 +112,12 @@ void CheckFinite(const Model& model);
 void SaveModel(const Model& model, const Path& path);
 
 // Dense exports that other programs run; linears and embeddings as `type` (kF16, kBF16 or kF32), vectors as
-// F32. A GGUF that llama.cpp runs, under the source's architecture.
+// F32. A GGUF that llama.cpp runs, under the source's architecture; but for Mistral, llama.cpp does not look
+// at the key of the sliding window, and attends to everything.
 void ExportGguf(const Model& model, const Path& path, DType type);
-// config.json, model.safetensors and, where the metadata has "tokenizer.huggingface.json", tokenizer.json and
-// tokenizer_config.json. Without that key there are no tokenizer files: a vocabulary in GGUF form does not
-// say all that they do. Makes the folder when it is not there.
+// config.json, model.safetensors, tokenizer.json and tokenizer_config.json. The tokenizer is the source's own
+// where the metadata has it whole, else made from a byte-level vocabulary (model/export_tokenizer.h); else
+// there are no tokenizer files. Makes the folder when it is not there.
 void ExportHuggingFace(const Model& model, const Path& folder, DType type);
 
 // How many weights there are and how many bits they take; sums, not averages.
