@@ -1,8 +1,9 @@
-// Speed of the kernels, one thread: sign products on every target beside single-precision gemm, stored dense weights beside
-// the machine's read bandwidth, attention beside its multiply-adds.
+// Speed of the kernels, one thread: sign products on every target beside single-precision gemm, stored dense
+// weights beside the machine's read bandwidth, attention beside its multiply-adds.
 //   env -u OPENBLAS_CORETYPE build/release/bench/bench_kernels [--rounds N] [sign] [dense] [attention]
-// Times are the least thread CPU time of N rounds (default 7), the variants of a shape taken in turn within a round, so that a
-// busy machine disturbs all of them alike. GF/s counts 2 * rows * cols * tokens for signs as for floats.
+// Times are the least thread CPU time of N rounds (default 7), the variants of a shape taken in turn within a
+// round, so that a busy machine disturbs all of them alike. GF/s counts 2 * rows * cols * tokens for signs as
+// for floats.
 #include <sys/mman.h>
 #include <time.h>
 
@@ -75,14 +76,15 @@ SignMatrix RandomSigns(size_t rows, size_t cols, Rng& rng) {
 }
 
 void BenchSigns() {
-  std::printf("\nSign products, weights in cache where they fit\n%-12s %6s %-14s %10s %10s %9s %8s\n", "shape", "tokens", "kernel",
-              "us", "weights/ns", "GF/s", "x sgemm");
+  std::printf("\nSign products, weights in cache where they fit\n%-12s %6s %-14s %10s %10s %9s %8s\n",
+              "shape", "tokens", "kernel", "us", "weights/ns", "GF/s", "x sgemm");
   Rng rng(kSeed);
   ThreadPool pool(1);
   struct Shape {
     size_t rows, cols;
   };
-  for (const Shape shape : {Shape{576, 576}, Shape{1536, 576}, Shape{268, 576}, Shape{4096, 4096}, Shape{11008, 4096}}) {
+  for (const Shape shape :
+       {Shape{576, 576}, Shape{1536, 576}, Shape{268, 576}, Shape{4096, 4096}, Shape{11008, 4096}}) {
     const SignMatrix signs = RandomSigns(shape.rows, shape.cols, rng);
     const Matrix dense = signs.ToDense();
     std::vector<std::unique_ptr<PackedSigns>> packed;
@@ -97,15 +99,16 @@ void BenchSigns() {
         const PackedSigns* p = packed.back().get();
         variants.push_back({std::string(Name(target)) + " near", [&, p] { SignProduct(*p, x, y, pool); }});
         if (tokens >= 32) {
-          variants.push_back(
-              {std::string(Name(target)) + " exact", [&, p] { SignProduct(*p, x, y, pool, Precision::kExact); }});
+          variants.push_back({std::string(Name(target)) + " exact",
+                              [&, p] { SignProduct(*p, x, y, pool, Precision::kExact); }});
         }
       }
       Measure(variants);
       for (const Variant& v : variants) {
         const double weights = static_cast<double>(shape.rows * shape.cols);
-        std::printf("%5zux%-6zu %6zu %-14s %10.2f %10.1f %9.0f %8.2f\n", shape.rows, shape.cols, tokens, v.name.c_str(),
-                    v.seconds * 1e6, weights / v.seconds * 1e-9, 2e-9 * weights * static_cast<double>(tokens) / v.seconds,
+        std::printf("%5zux%-6zu %6zu %-14s %10.2f %10.1f %9.0f %8.2f\n", shape.rows, shape.cols, tokens,
+                    v.name.c_str(), v.seconds * 1e6, weights / v.seconds * 1e-9,
+                    2e-9 * weights * static_cast<double>(tokens) / v.seconds,
                     variants[0].seconds / v.seconds);
       }
       std::fflush(stdout);
@@ -130,8 +133,10 @@ double ReadBandwidth() {
 
 void BenchDense() {
   const double bandwidth = ReadBandwidth();
-  std::printf("\nStored dense weights, 49152 x 576 (a language model's head); memory is read at %.1f GB/s\n%-8s %6s %-8s %10s %8s %8s\n",
-              bandwidth * 1e-9, "type", "tokens", "target", "us", "GB/s", "of read");
+  std::printf(
+      "\nStored dense weights, 49152 x 576 (a language model's head); memory is read at %.1f GB/s\n%-8s %6s "
+      "%-8s %10s %8s %8s\n",
+      bandwidth * 1e-9, "type", "tokens", "target", "us", "GB/s", "of read");
   Rng rng(kSeed);
   ThreadPool pool(1);
   constexpr size_t kRows = 49152, kCols = 576;
@@ -153,8 +158,8 @@ void BenchDense() {
       Measure(variants);
       for (const Variant& v : variants) {
         const double speed = static_cast<double>(bytes.size()) / v.seconds;
-        std::printf("%-8s %6zu %-8s %10.1f %8.1f %7.0f%%\n", std::string(Info(type).name).c_str(), tokens, v.name.c_str(),
-                    v.seconds * 1e6, speed * 1e-9, 100 * speed / bandwidth);
+        std::printf("%-8s %6zu %-8s %10.1f %8.1f %7.0f%%\n", std::string(Info(type).name).c_str(), tokens,
+                    v.name.c_str(), v.seconds * 1e6, speed * 1e-9, 100 * speed / bandwidth);
       }
       std::fflush(stdout);
     }
@@ -162,8 +167,9 @@ void BenchDense() {
 }
 
 void BenchAttention() {
-  std::printf("\nAttention of one key-value head of 64 with 3 query heads, f16 cache\n%-8s %8s %-8s %10s %8s\n", "tokens",
-              "behind", "target", "us", "GF/s");
+  std::printf(
+      "\nAttention of one key-value head of 64 with 3 query heads, f16 cache\n%-8s %8s %-8s %10s %8s\n",
+      "tokens", "behind", "target", "us", "GF/s");
   Rng rng(kSeed);
   constexpr size_t kDim = 64, kHeads = 3;
   struct Case {
@@ -181,11 +187,13 @@ void BenchAttention() {
       if (target == Target::kScalar) continue;
       variants.push_back({std::string(Name(target)), [&, target] {
                             ForceTarget(Name(target));
-                            Attention(KvHead<uint16_t>{keys.data(), values.data(), kDim, kDim}, queries, c.behind, {0.125f}, out);
+                            Attention(KvHead<uint16_t>{keys.data(), values.data(), kDim, kDim}, queries,
+                                      c.behind, {0.125f}, out);
                           }});
     }
     Measure(variants);
-    const double seen = static_cast<double>(c.tokens) * (static_cast<double>(c.behind) + (static_cast<double>(c.tokens) + 1) / 2);
+    const double seen = static_cast<double>(c.tokens) *
+                        (static_cast<double>(c.behind) + (static_cast<double>(c.tokens) + 1) / 2);
     for (const Variant& v : variants) {
       std::printf("%-8zu %8zu %-8s %10.1f %8.1f\n", c.tokens, c.behind, v.name.c_str(), v.seconds * 1e6,
                   4e-9 * seen * kDim * kHeads / v.seconds);
@@ -218,10 +226,11 @@ int main(int argc, char** argv) {
     return wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
   };
   std::string targets;
-  for (const addend::Target target : addend::RunnableTargets()) targets += " " + std::string(addend::Name(target));
-  std::printf("bench_kernels --rounds %d, seed %llu\n%s, %zu CPUs, targets%s, OpenBLAS kernels %s\n", addend::rounds,
-              static_cast<unsigned long long>(addend::kSeed), addend::CpuName().c_str(), addend::AvailableCpus(), targets.c_str(),
-              addend::BlasKernels().c_str());
+  for (const addend::Target target : addend::RunnableTargets())
+    targets += " " + std::string(addend::Name(target));
+  std::printf("bench_kernels --rounds %d, seed %llu\n%s, %zu CPUs, targets%s, OpenBLAS kernels %s\n",
+              addend::rounds, static_cast<unsigned long long>(addend::kSeed), addend::CpuName().c_str(),
+              addend::AvailableCpus(), targets.c_str(), addend::BlasKernels().c_str());
   if (want("sign")) addend::BenchSigns();
   if (want("dense")) addend::BenchDense();
   if (want("attention")) addend::BenchAttention();

@@ -13,7 +13,8 @@ namespace {
 constexpr size_t kFewTokens = 16;
 // A hand-off to another thread costs about a microsecond: a task should take ten.
 constexpr size_t kFewTaskSigns = size_t{1} << 22;
-constexpr size_t kManyTaskTiles = 8;
+// 512 rows: each task builds the tables of lanes anew, which costs as much as some thirty rows.
+constexpr size_t kManyTaskTiles = 16;
 
 size_t DivideUp(size_t a, size_t b) {
   return (a + b - 1) / b;
