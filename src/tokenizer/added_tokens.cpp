@@ -8,7 +8,7 @@
 namespace addend {
 
 void TextSet::Add(std::string text, size_t value, std::string_view origin) {
-  if (text.empty()) throw Error(origin, ": an added token is empty");
+  if (text.empty()) return;  // the normalizer left nothing to look for
   if (text.size() > kMaxLength)
     throw Error(origin, ": added token '", Shown(text), "' has ", text.size(), " bytes, at most ", kMaxLength,
                 " are allowed");
@@ -16,8 +16,11 @@ void TextSet::Add(std::string text, size_t value, std::string_view origin) {
   entries_.push_back({std::move(text), value});
 }
 
-void TextSet::Build() {
+void TextSet::Build(std::string_view origin) {
   std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.text < b.text; });
+  const auto same = std::adjacent_find(entries_.begin(), entries_.end(),
+                                       [](const Entry& a, const Entry& b) { return a.text == b.text; });
+  if (same != entries_.end()) throw Error(origin, ": two added tokens are '", Shown(same->text), "'");
 }
 
 // Narrows the sorted entries down to those that agree with `text` in ever more bytes. Of those that agree in
@@ -56,16 +59,14 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalizer& norma
                          std::string_view origin)
     : tokens_(std::move(tokens)) {
   for (size_t i = 0; i < tokens_.size(); ++i) {
-    const AddedToken& token = tokens_[i];
+    AddedToken& token = tokens_[i];
+    if (token.content.empty()) throw Error(origin, ": added token ", token.id, " is empty");
+    token.written = token.normalized ? normalizer.Apply(token.content) : token.content;
     index_.emplace(token.id, i);
-    if (token.normalized) {
-      normalized_.Add(normalizer.Apply(token.content), i, origin);
-    } else {
-      raw_.Add(token.content, i, origin);
-    }
+    (token.normalized ? normalized_ : raw_).Add(token.written, i, origin);
   }
-  raw_.Build();
-  normalized_.Build();
+  raw_.Build(origin);
+  normalized_.Build(origin);
 }
 
 const AddedToken* AddedTokens::Find(TokenId id) const {

@@ -21,6 +21,9 @@ struct AddedToken {
   bool rstrip = false;
   bool normalized = false;  // is looked for in the normalised text
   bool special = false;
+  // As it stands in the text that is searched, and in decoded text: `content`, normalised if `normalized`.
+  // AddedTokens fills it in.
+  std::string written;
 };
 
 // Finds the longest of a set of texts at each place of a text.
@@ -29,7 +32,7 @@ class TextSet {
   // Error for a text longer than kMaxLength: the time to search a text grows with the longest.
   static constexpr size_t kMaxLength = 1024;
   void Add(std::string text, size_t value, std::string_view origin);
-  void Build();  // after the last Add
+  void Build(std::string_view origin);  // after the last Add; Error when two are the same
 
   bool empty() const { return entries_.empty(); }
   // The first place at or behind `at` where one starts, the longest of those. False when there is none.
@@ -55,7 +58,6 @@ class AddedTokens {
   };
 
   AddedTokens() = default;
-  // Error when two tokens look the same to the search.
   AddedTokens(std::vector<AddedToken> tokens, const Normalizer& normalizer, std::string_view origin);
 
   // Cuts a raw text at the tokens that are looked for there, or a normalised one at the others. The sections

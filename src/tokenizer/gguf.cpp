@@ -67,17 +67,17 @@ std::vector<int32_t> ReadTypes(const GgufMetadata& metadata) {
   return types;
 }
 
-// Fills what both kinds of GGUF tokenizers have, and gives which tokens text may become.
+// Fills in what both kinds of GGUF tokenizers have, and gives which tokens text may become.
 std::vector<bool> ReadTokens(const GgufMetadata& metadata, TokenizerState& state) {
   const auto& texts = metadata.Array<std::string>(kTokens);
   const std::vector<int32_t> types = ReadTypes(metadata);
-  std::vector<std::pair<std::string, TokenId>> tokens;
+  TokenList tokens;
   std::vector<AddedToken> added;
   std::vector<bool> plain(texts.size());
   for (size_t i = 0; i < texts.size(); ++i) {
     const auto id = static_cast<TokenId>(i);
-    if (texts[i].empty()) continue;  // a gap
     const bool special = types[i] == kControl || types[i] == kUnknown;
+    if (texts[i].empty()) continue;  // a gap
     if (special || types[i] == kUserDefined) {
       added.push_back({.id = id, .content = texts[i], .special = special});
     } else {

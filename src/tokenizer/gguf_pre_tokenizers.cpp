@@ -22,12 +22,12 @@ constexpr std::string_view kTekken =
     R"(|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 constexpr std::string_view kDeepSeekCjk = "[一-龥\u3040-ゟ゠-ヿ]+";
-// The newlines are meant: the model's file has them unescaped.
-constexpr std::string_view kDeepSeek3 = R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^)"
-                                        "\r\n"
-                                        R"(\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[)"
-                                        "\r\n"
-                                        R"(]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+// Three times a real carriage return and newline, not an escape: the pattern must equal the one of the
+// model's own file.
+constexpr std::string_view kDeepSeek3 =
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
+    "|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*"
+    "|\\s*[\r\n]+|\\s+(?!\\S)|\\s+";
 
 const std::vector<GgufPreTokenizer>& Table() {
   static const std::vector<GgufPreTokenizer> kTable = [] {
@@ -41,7 +41,9 @@ const std::vector<GgufPreTokenizer>& Table() {
     };
     add({"gpt-2", "phi-2", "mpt", "olmo", "exaone4", "gigachat", "mellum", "a.x-4.0"},
         {.name = {}, .patterns = {kGpt2Pattern}});
-    add({"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2"},
+    // SmolLM's own tokenizer keeps " ②" and " ½" whole, so its digits are decimal ones only.
+    add({"smollm"}, {.name = {}, .patterns = {R"(\d)", kGpt2Pattern}});
+    add({"starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2"},
         {.name = {}, .patterns = {kDigit, kGpt2Pattern}});
     add({"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"},
         {.name = {}, .patterns = {kLlama3}, .ignore_merges = true, .add_bos = true});

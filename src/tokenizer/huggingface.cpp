@@ -7,6 +7,10 @@
 namespace addend {
 namespace {
 
+void CheckIsObjectOrMissing(const Json& config, std::string_view origin) {
+  if (!config.is_object() && !config.is_null()) throw Error(origin, ": its JSON is no object");
+}
+
 const Json& Part(const Json& parts, const char* key) {
   static const Json kNull;
   return parts.is_object() && parts.contains(key) ? parts.at(key) : kNull;
@@ -129,14 +133,18 @@ TokenizerState StateFromJson(std::string_view tokenizer_json, std::string_view o
   if (!json.parts.is_object()) throw Error(origin, ": is not a tokenizer.json: its JSON is no object");
   const auto model = JsonField<Json>(json.parts, "model", origin);
   RefuseUnsupported(model, origin);
+  if (json.vocabulary.empty()) throw Error(origin, ": 'model' has no tokens in 'vocab'");
+  if (!json.has_merges) throw Error(origin, ": 'model' has no list 'merges'");
 
   TokenizerState state;
   const std::vector<AddedToken> added = ReadAddedTokens(Part(json.parts, "added_tokens"), origin);
+  std::vector<bool> plain = PlainTokens(json.vocabulary, added);
   state.vocabulary = JoinedVocabulary(std::move(json.vocabulary), added, origin);
+  plain.resize(state.vocabulary.size());
   state.normalizer = Normalizer::FromJson(Part(json.parts, "normalizer"), origin);
   state.added_tokens = AddedTokens(added, state.normalizer, origin);
   state.pre_tokenizer = PreTokenizer::FromJson(Part(json.parts, "pre_tokenizer"), origin);
-  state.bpe = Bpe(state.vocabulary, PlainTokens(state.vocabulary, added),
+  state.bpe = Bpe(state.vocabulary, plain,
                   ReadModelSettings(model, state.pre_tokenizer.byte_level(), state.vocabulary, origin),
                   RulesFromMerges(state.vocabulary, json.merges, origin));
   ReadPostProcessor(Part(json.parts, "post_processor"), origin, state);
@@ -147,6 +155,7 @@ TokenizerState StateFromJson(std::string_view tokenizer_json, std::string_view o
 
 TokenizerSettings SettingsFromConfig(const Json& config, const Vocabulary& vocabulary,
                                      std::string_view origin) {
+  CheckIsObjectOrMissing(config, origin);
   TokenizerSettings settings;
   settings.bos = NamedToken(config, "bos_token", vocabulary, origin);
   settings.eos = NamedToken(config, "eos_token", vocabulary, origin);
@@ -157,6 +166,7 @@ TokenizerSettings SettingsFromConfig(const Json& config, const Vocabulary& vocab
 }
 
 void AddConfigIds(const Json& config, std::string_view origin, TokenizerSettings& settings) {
+  CheckIsObjectOrMissing(config, origin);
   if (!settings.bos && !Part(config, "bos_token_id").is_null())
     settings.bos = JsonField<TokenId>(config, "bos_token_id", origin);
   if (Part(config, "eos_token_id").is_null()) return;

@@ -110,12 +110,12 @@ std::string Tokenizer::Decode(std::span<const TokenId> ids, bool skip_special) c
   texts.reserve(ids.size());
   for (const TokenId id : ids)
     if (state_->vocabulary.Has(id) && !(skip_special && IsSpecial(id)))
-      texts.push_back(state_->vocabulary.Text(id));
+      texts.push_back(state_->DecodedText(id));
   return state_->decoder.Decode(std::move(texts));
 }
 
 std::string Tokenizer::Piece(TokenId id) const {
-  return state_->vocabulary.Has(id) ? state_->decoder.Piece(state_->vocabulary.Text(id)) : "";
+  return state_->vocabulary.Has(id) ? state_->decoder.Piece(state_->DecodedText(id)) : "";
 }
 
 size_t Tokenizer::vocabulary_size() const {

@@ -1,57 +1,95 @@
-// Every case of tests/golden/tokenizer: what Hugging Face `tokenizers` gives, from tokenizer.json and from GGUF.
+// Encoding and decoding as Hugging Face `tokenizers` does it: tests/golden/tokenizer (the tokenizers of real
+// models, which scripts/fetch_tokenizers.sh fetches) and tests/golden/tokenizer_small (made by its make.py).
 #include <gtest/gtest.h>
 
-#include <chrono>
-
-#include "base/json.h"
-#include "support.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/golden_tokenizers.h"
 
 namespace addend {
 namespace {
 
-struct Case {
-  std::string text;
-  std::vector<TokenId> ids;
-  std::string decoded;
-};
+using test::Ids;
 
-std::vector<Case> GoldenCases(const std::string& name) {
-  const Path path = test::GoldenPath("tokenizer/" + name + ".json");
-  const Json golden = ParseJson(ReadTextFile(path), path.string());
-  std::vector<Case> cases;
-  for (const Json& json : golden.at("cases"))
-    cases.push_back({json.at("text"), json.at("ids").get<std::vector<TokenId>>(), json.at("decoded")});
-  return cases;
-}
-
-// The tokenizer that the golden file was made with; nothing when it is not here.
-std::optional<Tokenizer> GoldenTokenizer(const std::string& name) {
-  const auto path = name == "smollm2" ? test::SmolLm2() : test::TokenizerJson(name);
-  if (!path) return std::nullopt;
-  return LoadTokenizer(name == "smollm2" ? *path : path->parent_path());
-}
-
-void ExpectGolden(const Tokenizer& tokenizer, const std::string& name) {
-  const std::vector<Case> cases = GoldenCases(name);
-  ASSERT_EQ(cases.size(), 56u);
-  for (const Case& golden : cases) {
-    EXPECT_EQ(tokenizer.Encode(golden.text, {.parse_special = true}), golden.ids) << name << ": " << golden.text;
-    EXPECT_EQ(tokenizer.Decode(golden.ids), golden.decoded) << name << ": " << golden.text;
+void ExpectRealGolden(const Tokenizer& tokenizer, const Json& golden, const char* trace) {
+  SCOPED_TRACE(trace);
+  for (const Json& example : golden.at("cases")) {
+    const auto text = example.at("text").get<std::string>();
+    EXPECT_EQ(tokenizer.Encode(text, {.parse_special = true}), Ids(example.at("ids"))) << text;
+    EXPECT_EQ(tokenizer.Decode(Ids(example.at("ids"))), example.at("decoded")) << text;
   }
 }
 
-class GoldenTokenizerTest : public testing::TestWithParam<const char*> {};
-
-TEST_P(GoldenTokenizerTest, EncodesAndDecodesAsHuggingFace) {
-  const auto tokenizer = GoldenTokenizer(GetParam());
-  ADDEND_SKIP_WITHOUT(tokenizer, GetParam());
-  ExpectGolden(*tokenizer, GetParam());
+void ExpectSmallGolden(const Tokenizer& tokenizer, const Json& golden, const char* trace) {
+  SCOPED_TRACE(trace);
+  for (const Json& example : golden.at("cases")) {
+    const auto text = example.at("text").get<std::string>();
+    const std::vector<TokenId> ids = Ids(example.at("ids"));
+    EXPECT_EQ(tokenizer.Encode(text, {.parse_special = true}), ids) << text;
+    EXPECT_EQ(tokenizer.Encode(text), Ids(example.at("plain_ids"))) << text;
+    EXPECT_EQ(tokenizer.Decode(ids), example.at("decoded")) << text;
+    EXPECT_EQ(tokenizer.Decode(ids, /*skip_special=*/true), example.at("decoded_without_special")) << text;
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, GoldenTokenizerTest,
-                         testing::Values("smollm2", "llama3_1", "qwen3", "deepseek_v3", "gpt4o", "gemma3", "llama2"),
-                         [](const auto& test) { return std::string(test.param); });
+// The keys of `keys` without one of them.
+GgufMetadata Without(const GgufMetadata& keys, std::string_view unwanted) {
+  GgufMetadata rest;
+  for (const auto& [key, value] : keys.entries())
+    if (key != unwanted) rest.Set(key, value);
+  return rest;
+}
+
+Tokenizer ThroughGgufFile(const Tokenizer& tokenizer) {
+  const Path path = testing::TempDir() + "tokenizer_golden_test.gguf";
+  GgufWriter(path, tokenizer.ToGguf()).Commit();
+  const Tokenizer read = LoadTokenizer(path);
+  std::filesystem::remove(path);
+  return read;
+}
+
+class RealTokenizer : public testing::TestWithParam<std::string> {};
+
+TEST_P(RealTokenizer, AgreesWithHuggingFaceFromEverySource) {
+  const auto tokenizer = test::RealTokenizer(GetParam());
+  ADDEND_SKIP_WITHOUT(tokenizer, GetParam());
+  const Json golden = test::ReadGolden("tokenizer/" + GetParam());
+  ASSERT_EQ(golden.at("cases").size(), 56u);
+  ExpectRealGolden(*tokenizer, golden, "from the model's own file");
+  ExpectRealGolden(ThroughGgufFile(*tokenizer), golden, "through a GGUF file");
+  // What other programs read: names of pre-tokenizers, and for SentencePiece scores, instead of
+  // tokenizer.json.
+  const GgufMetadata standard_keys = Without(tokenizer->ToGguf(), "tokenizer.huggingface.json");
+  ExpectRealGolden(Tokenizer::FromGguf(standard_keys), golden, "from the standard keys of GGUF");
+}
+
+INSTANTIATE_TEST_SUITE_P(All, RealTokenizer, testing::ValuesIn(test::kRealTokenizers),
+                         [](const auto& test) { return test.param; });
+
+class SmallTokenizer : public testing::TestWithParam<std::string> {};
+
+TEST_P(SmallTokenizer, AgreesWithHuggingFace) {
+  const Json golden = test::ReadGolden("tokenizer_small/" + GetParam());
+  ASSERT_GT(golden.at("cases").size(), 30u);
+  const Tokenizer tokenizer = test::TokenizerOf(golden);
+  ExpectSmallGolden(tokenizer, golden, "from tokenizer.json");
+  ExpectSmallGolden(ThroughGgufFile(tokenizer), golden, "through a GGUF file");
+}
+
+// BOS and EOS as the file's own template has them. (Where tokenizer_config.json has its own say, Hugging
+// Face's transformers rewrites the template, which `tokenizers` alone does not know.)
+TEST_P(SmallTokenizer, AddsSpecialTokensAsHuggingFace) {
+  const Json golden = test::ReadGolden("tokenizer_small/" + GetParam());
+  if (golden.at("tokenizer_config").contains("add_bos_token")) GTEST_SKIP() << "has no template of its own";
+  const Tokenizer tokenizer = test::TokenizerOf(golden);
+  for (const Json& example : golden.at("cases")) {
+    const auto text = example.at("text").get<std::string>();
+    EXPECT_EQ(tokenizer.Encode(text, {.parse_special = true, .add_special = true}),
+              Ids(example.at("whole_ids")))
+        << text;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SmallTokenizer, testing::ValuesIn(test::kSmallTokenizers),
+                         [](const auto& test) { return test.param; });
 
 }  // namespace
 }  // namespace addend

@@ -53,6 +53,7 @@ class Reader : public nlohmann::json_sax<Json> {
       pair_.clear();
     } else if (IsModelMember("merges")) {
       list_ = List::kMerges;
+      result_.has_merges = true;
     } else {
       return Open(Json::array());
     }

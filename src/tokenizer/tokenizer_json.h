@@ -14,8 +14,9 @@ namespace addend {
 struct TokenizerJson {
   std::vector<std::pair<std::string, TokenId>> vocabulary;  // model.vocab
   std::vector<std::pair<std::string, std::string>>
-      merges;  // model.merges, by rank, from either of its two forms
-  Json parts;  // everything else
+      merges;               // model.merges, by rank, from either of its two forms
+  bool has_merges = false;  // the list is there, empty or not
+  Json parts;               // everything else
 };
 
 // Error for text that is not JSON, is nested deeper than any tokenizer, or has other things in the two lists.

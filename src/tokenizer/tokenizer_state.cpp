@@ -55,8 +55,8 @@ void ApplySettings(TokenizerSettings settings, std::string_view origin, Tokenize
   state.end_tokens = EndTokens(state);
 }
 
-Vocabulary JoinedVocabulary(std::vector<std::pair<std::string, TokenId>> model_tokens,
-                            const std::vector<AddedToken>& added, std::string_view origin) {
+Vocabulary JoinedVocabulary(TokenList model_tokens, const std::vector<AddedToken>& added,
+                            std::string_view origin) {
   // Many files list their added tokens in the model's vocabulary as well.
   std::unordered_map<TokenId, const std::string*> added_texts;
   for (const AddedToken& token : added) added_texts.emplace(token.id, &token.content);
@@ -68,11 +68,14 @@ Vocabulary JoinedVocabulary(std::vector<std::pair<std::string, TokenId>> model_t
   return Vocabulary(std::move(model_tokens), origin);
 }
 
-std::vector<bool> PlainTokens(const Vocabulary& vocabulary, const std::vector<AddedToken>& added) {
-  std::vector<bool> plain(vocabulary.size());
-  for (TokenId id = 0; id < vocabulary.size(); ++id) plain[id] = vocabulary.Has(id);
+std::vector<bool> PlainTokens(const TokenList& model_tokens, const std::vector<AddedToken>& added) {
+  std::vector<bool> plain;
+  for (const auto& token : model_tokens) {
+    if (token.second >= plain.size()) plain.resize(token.second + size_t{1});
+    plain[token.second] = true;
+  }
   for (const AddedToken& token : added)
-    if (token.special) plain[token.id] = false;
+    if (token.special && token.id < plain.size()) plain[token.id] = false;
   return plain;
 }
 

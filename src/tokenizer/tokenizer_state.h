@@ -38,6 +38,12 @@ struct TokenizerState {
   TokenizerSettings settings;
   std::vector<TokenId> end_tokens;
 
+  // A token as the decoder sees it; the id must be in the vocabulary.
+  const std::string& DecodedText(TokenId id) const {
+    const AddedToken* added = added_tokens.Find(id);
+    return added != nullptr ? added->written : vocabulary.Text(id);
+  }
+
   std::string tokenizer_json;  // where it came from: this text, or
   GgufMetadata gguf_keys;      // the tokenizer.* keys of a file
 };
@@ -58,10 +64,12 @@ TokenizerSettings SettingsFromGguf(const GgufMetadata& metadata);
 GgufMetadata TokenizerKeys(const GgufMetadata& metadata);  // its tokenizer.* keys
 GgufMetadata StateToGguf(const TokenizerState& state);
 
-// Shared by the makers: all tokens, and which of them text may become.
-Vocabulary JoinedVocabulary(std::vector<std::pair<std::string, TokenId>> model_tokens,
-                            const std::vector<AddedToken>& added, std::string_view origin);
-std::vector<bool> PlainTokens(const Vocabulary& vocabulary, const std::vector<AddedToken>& added);
+using TokenList = std::vector<std::pair<std::string, TokenId>>;
+
+// Shared by the makers: all tokens; those of the model that text may become, which the special ones are not.
+Vocabulary JoinedVocabulary(TokenList model_tokens, const std::vector<AddedToken>& added,
+                            std::string_view origin);
+std::vector<bool> PlainTokens(const TokenList& model_tokens, const std::vector<AddedToken>& added);
 std::vector<MergeRule> RulesFromMerges(const Vocabulary& vocabulary,
                                        const std::vector<std::pair<std::string, std::string>>& merges,
                                        std::string_view origin);
