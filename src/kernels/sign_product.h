@@ -42,10 +42,10 @@ enum class Precision {
 };
 
 // y[t][r] = sum over c of signs(r, c) * x[t][c].   x: (tokens, cols), y: (tokens, rows), any sizes.
-// The result is the same for any number of threads, and a token's result does not depend on the other tokens
-// of the call only within the error bound (few and many tokens take different kernels). A token with a value
-// that is not finite gets NaN outputs; values below 1e-30 may count as zero. Throws Error when the shapes do
-// not fit.
+// The result is the same for any number of threads. Few and many tokens take different kernels, so a token's
+// result depends on how many come with it, within the error bound. A token with a value that is not finite
+// gets outputs that are not finite; values below 1e-30 may count as zero.
+// Throws Error when the shapes do not fit.
 void SignProduct(const PackedSigns& signs, ConstMatrixView x, MatrixView y, ThreadPool& pool,
                  Precision precision = Precision::kNear);
 
