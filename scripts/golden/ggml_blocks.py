@@ -37,12 +37,13 @@ def decoding(rng, tensor_type):
 
 
 def awkward_floats(rng):
-    """Five blocks of 32: ordinary; wide in range; ties of rounding; zeros; too small for an fp16 scale."""
+    """Blocks of 32: ordinary; wide in range; ties for Q8_0 and for Q4_0; zeros; too small for an fp16 scale."""
     ordinary = rng.normal(0, 0.05, 32)
     wide = rng.normal(0, 1, 32) * 10.0 ** rng.integers(-6, 4, 32)
-    ties = np.concatenate([[-127.0], np.arange(31) - 15.5])
+    ties_q8 = np.concatenate([[-127.0], np.arange(31) - 15.5])
+    ties_q4 = np.concatenate([[-8.0], (np.arange(31) - 15) / 2])
     tiny = rng.normal(0, 1e-12, 32)
-    return np.concatenate([ordinary, wide, ties, np.zeros(32), tiny]).astype("<f4")
+    return np.concatenate([ordinary, wide, ties_q8, ties_q4, np.zeros(32), tiny]).astype("<f4")
 
 
 def encoding(floats, tensor_type):
@@ -53,8 +54,9 @@ def encoding(floats, tensor_type):
 def main():
     rng = np.random.default_rng(20240611)
     floats = awkward_floats(rng)
+    versions = f"gguf {importlib.metadata.version('gguf')}, numpy {np.__version__}"
     print(json.dumps({
-        "source": f"scripts/golden/ggml_blocks.py with gguf {importlib.metadata.version('gguf')}, numpy {np.__version__}",
+        "source": f"scripts/golden/ggml_blocks.py with {versions}",
         "dequantize": {t.name: decoding(rng, t) for t in SCALES},
         "quantize": {t.name: encoding(floats, t) for t in (Type.F16, Type.BF16, Type.Q8_0, Type.Q4_0)},
     }, indent=1))

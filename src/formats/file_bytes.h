@@ -37,6 +37,11 @@ class FileBytes {
   std::string bytes_;
 };
 
+// Reads every byte, so that a sanitizer sees those that do not belong to the file.
+inline void TouchAll(std::span<const std::byte> bytes) {
+  for (const volatile std::byte& byte : bytes) static_cast<void>(std::byte{byte});
+}
+
 // Damages a good file in every simple way: cut after each byte, each bit flipped, each byte zeroed and
 // filled. Each damaged file has memory of exactly its size, so that a sanitizer sees a read past its end.
 template <typename Check>

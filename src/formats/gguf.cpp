@@ -19,9 +19,9 @@ struct Header {
 };
 
 Header ReadHeader(ByteReader& reader) {
-  // A key is at least a length, a type and one byte; a tensor a length, a number of sizes, one size, a type
-  // and an offset.
-  constexpr uint64_t kSmallestKey = 8 + 4 + 1, kSmallestTensor = 8 + 4 + 8 + 4 + 8;
+  constexpr uint64_t kSmallestKey = 8 + 4 + 1;  // length of the key, type, value
+  constexpr uint64_t kSmallestTensor =
+      8 + 4 + 8 + 4 + 8;  // length of the name, dimensions, a size, type, offset
   const auto magic = reader.Take(gguf::kMagic.size());
   if (!std::equal(magic.begin(), magic.end(), std::as_bytes(std::span(gguf::kMagic)).begin())) {
     throw Error("not a GGUF file: it does not start with '", gguf::kMagic, "'");
@@ -150,13 +150,13 @@ std::vector<Description> ReadDescriptions(ByteReader& reader, uint64_t count, ui
 
 std::vector<GgufTensor> Place(std::vector<Description> descriptions, std::span<const std::byte> data) {
   std::vector<GgufTensor> tensors;
-  for (auto& [tensor, offset, bytes] : descriptions) {
-    if (offset > data.size() || bytes > data.size() - offset) {
-      throw Error("tensor ", Quoted(tensor.name), ": ", bytes, " bytes at offset ", offset,
+  for (Description& d : descriptions) {
+    if (d.offset > data.size() || d.bytes > data.size() - d.offset) {
+      throw Error("tensor ", Quoted(d.tensor.name), ": ", d.bytes, " bytes at offset ", d.offset,
                   ", but there are only ", data.size(), " bytes of data");
     }
-    tensor.bytes = data.subspan(offset, bytes);
-    tensors.push_back(std::move(tensor));
+    d.tensor.bytes = data.subspan(d.offset, d.bytes);
+    tensors.push_back(std::move(d.tensor));
   }
   return tensors;
 }

@@ -135,7 +135,8 @@ bool GgufMetadata::BoolOr(std::string_view key, bool fallback) const {
 }
 
 std::string GgufMetadata::StringOr(std::string_view key, std::string fallback) const {
-  return Has(key) ? String(key) : std::move(fallback);
+  if (Has(key)) return String(key);
+  return fallback;
 }
 
 }  // namespace addend

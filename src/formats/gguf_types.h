@@ -1,5 +1,4 @@
-// The numbers that GGUF files use for the types of metadata values. An array has kArrayNumber, then its
-// elements' number.
+// The constants of GGUF files, above all the numbers that stand for the types of metadata values.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -32,8 +32,7 @@ constexpr std::array<TypeName, 10> kTypeNames = {{{"F64", DType::kF64},
                                                   {"U8", DType::kI8},
                                                   {"BOOL", DType::kI8}}};
 
-// Sorted objects, since Json finds a key by looking at all before it: quadratic for the keys of a large or
-// hostile header.
+// With sorted objects: Json finds a key by looking at all before it, which is quadratic for a hostile header.
 using Header = nlohmann::json;
 
 Header ParseHeader(std::string_view text) {
@@ -46,8 +45,7 @@ Header ParseHeader(std::string_view text) {
   }
 }
 
-// Number of keys of the outermost object of valid JSON. The parser keeps one of two equal keys and does not
-// tell.
+// Number of keys of the outermost object of valid JSON: of two equal keys, the parser silently keeps one.
 size_t CountKeys(std::string_view json) {
   size_t keys = 0, depth = 0;
   bool in_string = false;

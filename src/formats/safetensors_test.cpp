@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <numeric>
-
 #include "base/error.h"
 #include "formats/file_bytes.h"
 #include "support.h"
@@ -27,9 +25,7 @@ FileBytes File(std::string_view header, size_t data_bytes = 0) {
 std::string ErrorOf(std::span<const std::byte> bytes) {
   try {
     for (const SafetensorsTensor& tensor : ParseSafetensors(bytes, "m.safetensors")) {
-      volatile std::byte last = std::accumulate(tensor.bytes.begin(), tensor.bytes.end(), std::byte{0},
-                                                [](std::byte x, std::byte y) { return x ^ y; });
-      static_cast<void>(last);
+      TouchAll(tensor.bytes);
     }
     return "";
   } catch (const Error& error) {
@@ -105,7 +101,7 @@ TEST(SafetensorsCorrupt, Header) {
 
 // Neither the parser nor our messages may recurse into what a file nests.
 TEST(SafetensorsCorrupt, DeepNesting) {
-  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
   EXPECT_THAT(ErrorOf(File("{\"w\": " + deep + "}")), HasSubstr("'w': 'dtype' is missing"));
   EXPECT_THAT(ErrorOf(File(R"({"w": {"dtype": )" + deep + "}}")), HasSubstr("'dtype' is not a string"));
 }
@@ -126,6 +122,7 @@ TEST(SafetensorsCorrupt, Entries) {
   EXPECT_THAT(entry(R"({"dtype": "F32", "shape": [2]})"), HasSubstr("'data_offsets' is missing"));
   EXPECT_THAT(entry(R"({"dtype": "F32", "shape": [3], "data_offsets": [0, 8]})"),
               HasSubstr("f32 [3] needs 12 bytes, data_offsets [0, 8] give 8"));
+  EXPECT_THAT(entry(R"({"dtype": "F32", "shape": [1], "data_offsets": [0, 8]})"), HasSubstr("needs 4 bytes"));
   EXPECT_THAT(entry(R"({"dtype": "F32", "shape": [4294967296, 4294967296], "data_offsets": [0, 8]})"),
               HasSubstr("overflows"));
   EXPECT_THAT(entry(R"({"dtype": "F32", "shape": [4611686018427387904], "data_offsets": [0, 0]})"),

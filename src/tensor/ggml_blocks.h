@@ -1,6 +1,6 @@
 // The block-quantised types of ggml: their layout in files, and how a block becomes floats. The order of the
-// floating-point operations is ggml's (`ggml-quants.c`, functions dequantize_row_*), so the results are the
-// same to the bit.
+// operations is that of ggml's dequantize_row_* functions (ggml-quants.c), so results are the same to the
+// bit.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -136,8 +136,8 @@ inline void Decode(const BlockQ2_K& block, float* out) {
   }
 }
 
-// The low four bits of the 16 scales fill bytes 0 to 7 (first the low nibbles), their upper two bits bytes 8
-// to 11.
+// Bytes 0 to 7 hold the low four bits of the 16 scales (low nibbles first), bytes 8 to 11 their upper two
+// bits.
 inline int ScaleOfQ3_K(const uint8_t (&scales)[12], int group) {
   const int low = scales[group % 8] >> (group / 8 * 4) & 15;
   const int upper = scales[8 + group % 4] >> (group / 4 * 2) & 3;
