@@ -11,7 +11,8 @@ namespace addend {
 namespace {
 
 // Queries that are taken together. Half of the scores in the last tile of keys are computed and thrown away,
-// so small tiles waste less; large ones make faster products.
+// so small tiles waste less; large ones make faster products. Of 32, 64, 128 and 256 this was the fastest at
+// heads of 64.
 constexpr size_t kQueryTile = 64;
 
 // Consecutive queries of one sequence, and the keys that any of them sees. Counted from the start of the

@@ -59,8 +59,8 @@ std::map<std::string, double> SquareSums(const Model& model, const ModelGradient
 
 class GoldenGradients : public testing::TestWithParam<std::string> {};
 
-// Golden: tests/golden/README.md. Sums of squares of float32 gradients; the largest relative differences seen
-// are 6e-7 of the loss and 6e-6 of a sum.
+// Golden: tests/golden/README.md. Float32 on both sides; the largest relative differences seen are 7e-7 of a
+// loss and 2.1e-6 of a sum.
 TEST_P(GoldenGradients, MatchTransformers) {
   const Path folder = test::GoldenPath("tiny_models/" + GetParam());
   const Json golden = ParseJson(ReadTextFile(folder / "expected.json"), GetParam());
@@ -87,7 +87,7 @@ TEST_P(GoldenGradients, MatchTransformers) {
   size_t compared = 0;
   for (const auto& [name, expected] : golden.at("gradient_square_sums").items()) {
     ASSERT_TRUE(sums.contains(name)) << name;
-    EXPECT_NEAR(sums.at(name) / expected.get<double>(), 1, 3e-5) << name;
+    EXPECT_NEAR(sums.at(name) / expected.get<double>(), 1, 1e-5) << name;
     ++compared;
   }
   EXPECT_GE(compared, 10u);
@@ -129,8 +129,8 @@ void ExpectMoments(const Json& golden, const std::string& name, const std::vecto
 }
 
 // Golden: tests/golden/smollm2_importance.json, whose losses are means over the 127 predictions of each
-// sequence, moments means over all 512 tokens. Largest relative difference seen: 2e-5 of the inputs, 1e-4 of
-// the gradients.
+// sequence, moments means over all 512 tokens; the weights had been rounded to fp16. Largest relative
+// difference seen: 2e-6 of the inputs, 1.5e-4 of the gradients.
 TEST(TrainModel, GivesTheGoldenImportanceOfSmolLm2) {
   const auto path = test::SmolLm2();
   ADDEND_SKIP_WITHOUT(path, "SmolLM2-135M-Instruct");
