@@ -135,6 +135,7 @@ class Distillation {
       ids_.insert(ids_.end(), sequence.begin(), sequence.end());
       training_teacher_.Normed(index, normed.view().Rows(i * length, length));
     }
+    const double begin = WallSeconds();
     const Matrix& hidden = trained_.Forward(ids_, length, &tape_, workspace_);
     gradients_.SetZero();
     const double loss = trained_.head().KlDivergence(hidden, normed, training_teacher_.head(), &dx_,
@@ -146,6 +147,8 @@ class Distillation {
     adam_.Step(std::span(&parameter, 1));
     gains_.Apply();
     ++state_.step;
+    step_seconds_ += WallSeconds() - begin;
+    ++timed_steps_;
     smoothed_loss_ = state_.step == 1 || smoothed_loss_ == 0 ? loss : 0.9 * smoothed_loss_ + 0.1 * loss;
   }
 
@@ -156,14 +159,25 @@ class Distillation {
     return options_.learning_rate * std::min(warm_up, decay);
   }
 
-  // With a time budget: after a tenth of it, the steps that the whole will hold. True when it was decided
-  // now.
+  // With a time budget: after a tenth of it and a few steps, how many the whole will hold. True when it was
+  // decided now.
   bool DecideTotalSteps() {
-    if (state_.total_steps > 0 || state_.seconds < 0.1 * options_.seconds) return false;
-    state_.total_steps = std::max<size_t>(
-        state_.step,
-        static_cast<size_t>(static_cast<double>(state_.step) * options_.seconds / state_.seconds));
+    if (state_.total_steps > 0 || state_.seconds < 0.1 * options_.seconds || state_.step < kWarmUpSteps)
+      return false;
+    state_.total_steps = std::max(state_.step, StepsIn(options_.seconds - kHeldOutChecks * check_seconds_));
     return true;
+  }
+
+  // A step costs its own time, and, as long as there are new sequences, the teacher's for them.
+  size_t StepsIn(double seconds) const {
+    const auto batch = static_cast<double>(options_.batch);
+    const double teaching = training_teacher_.seconds() / static_cast<double>(training_teacher_.computed());
+    const double step = step_seconds_ / static_cast<double>(timed_steps_);
+    const double steps_on_new = seconds / (step + batch * teaching);
+    const auto sequences = static_cast<double>(text_.training.size());
+    const double steps =
+        steps_on_new * batch <= sequences ? steps_on_new : (seconds - sequences * teaching) / step;
+    return static_cast<size_t>(std::max(steps, 0.0));
   }
 
   bool CheckIsDue() const {
@@ -172,6 +186,7 @@ class Distillation {
   }
 
   void CheckHeldOut() {
+    const double begin = WallSeconds();
     const size_t length = text_.length;
     double sum = 0;
     Matrix normed(length, student_.config.hidden);
@@ -186,6 +201,7 @@ class Distillation {
                                   [&](const DistillPoint& other) { return point.held_out < other.held_out; });
     if (best) state_.best_gains = gains_.values;
     state_.curve.push_back(point);
+    check_seconds_ = WallSeconds() - begin;
   }
 
   void ReportStep() const {
@@ -254,6 +270,9 @@ class Distillation {
   std::vector<TokenId> ids_;
   DistillState state_;
   double smoothed_loss_ = 0;
+  double step_seconds_ = 0;  // of this process, without the teacher's part
+  size_t timed_steps_ = 0;
+  double check_seconds_ = 0;  // of the last check
 };
 
 }  // namespace

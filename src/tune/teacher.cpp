@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/progress.h"
 #include "calibrate/covariance.h"
 #include "tensor/half.h"
 
@@ -24,6 +25,7 @@ void Teacher::Normed(size_t index, MatrixView out) {
 }
 
 void Teacher::ComputeGroup(size_t group) {
+  const double begin = WallSeconds();
   const size_t first = group * kGroup, count = std::min(kGroup, sequences_.size() - first);
   const size_t length = sequences_[first].size();
   DenseStream stream(model_, sequences_.subspan(first, count), pool_);
@@ -35,6 +37,8 @@ void Teacher::ComputeGroup(size_t group) {
     state.resize(normed.size());
     std::transform(normed.values().begin(), normed.values().end(), state.begin(), FloatToHalf);
   }
+  seconds_ += WallSeconds() - begin;
+  computed_ += count;
 }
 
 }  // namespace addend

@@ -22,6 +22,10 @@ class Teacher {
   // fp16).
   void Normed(size_t index, MatrixView out);
 
+  // What that has cost so far.
+  double seconds() const { return seconds_; }
+  size_t computed() const { return computed_; }  // sequences
+
  private:
   void ComputeGroup(size_t group);
 
@@ -30,6 +34,8 @@ class Teacher {
   ThreadPool& pool_;
   TrainHead head_;
   std::vector<std::vector<uint16_t>> states_;  // fp16, one for each sequence; empty = not computed yet
+  double seconds_ = 0;
+  size_t computed_ = 0;
 };
 
 }  // namespace addend
