@@ -120,8 +120,7 @@ void AddThreadCounts(CLI::App& app, std::vector<size_t>& threads) {
       threads.push_back(ParseNumber<size_t>(names, text, {0, kMostThreads}));
     }
   };
-  app.add_option_function<std::vector<std::string>>(names, parse,
-                                                    "numbers of threads to try; 0 = one for each CPU")
+  app.add_option_function<std::vector<std::string>>(names, parse, "threads to try; 0 = one for each CPU")
       ->type_name("N,N...")
       ->allow_extra_args(false)
       ->delimiter(',');

@@ -69,48 +69,45 @@ CommandRun SetUpCompress(CLI::App& app) {
   app.option_defaults()->group("Files");
   AddModel(app, arguments->source, "Hugging Face folder or dense GGUF file");
   AddPath(app, "-o,--output", arguments->out, "the compressed file to write")->required();
-  AddPath(app, "--work-folder", options.work_folder,
-          "where finished parts are kept, to go on after a stop (OUT.work)");
+  AddPath(app, "--work-folder", options.work_folder, "finished parts, to go on after a stop")
+      ->default_str("OUT.work");
   AddFlag(app, "--keep-work", options.keep_work_folder, "keep that folder when done");
 
   app.option_defaults()->group("Compression");
-  AddNumber(app, "--bits", options.bits, {kMinBits, kMaxBits},
-            "bits per weight of the linear layers, scales included");
+  AddNumber(app, "--bits", options.bits, {kMinBits, kMaxBits}, "per weight of linear layers, with scales");
   AddChoice(app, "--embedding-type", options.embedding_type,
-            {{"q8_0", DType::kQ8_0}, {"q4_0", DType::kQ4_0}, {"f16", DType::kF16}}, "of embedding and head");
+            {{"q8_0", DType::kQ8_0}, {"q4_0", DType::kQ4_0}, {"f16", DType::kF16}}, "of embedding, head");
   AddChoice(app, "--effort", options.effort,
             {{"fast", Effort::kFast}, {"default", Effort::kDefault}, {"best", Effort::kBest}},
-            "time spent for quality");
-  AddChoice(app, "--method", options.method, MethodChoices(), "how a weight is factored");
+            "time for quality");
+  AddChoice(app, "--method", options.method, MethodChoices(), "see below");
   AddNumber(app, "--seed", options.seed, {0, UINT64_MAX}, "equal seeds give equal files");
 
   app.option_defaults()->group("Calibration and tuning");
   const auto add_calibration = [&options](const std::vector<std::string>& files) {
     options.calibration.assign(files.begin(), files.end());
   };
-  app.add_option_function<std::vector<std::string>>(
-         "--calibration", add_calibration, "text files; without any, the model itself writes the text")
+  app.add_option_function<std::vector<std::string>>("--calibration", add_calibration,
+                                                    "texts; else the model writes some itself")
       ->type_name("PATH...");
   AddNumber(app, "--calibration-length", options.calibration_length, {2, 1 << 20}, "tokens in a sequence");
   AddNumber(app, "--calibration-sequences", options.statistics_sequences, {0, 1 << 20},
-            "sequences that are measured; 0 = by effort");
+            "how many are measured; 0 = by effort");
   CLI::Option* time =
-      AddDuration(app, "--distill-time", options.distill_seconds,
-                  "time to tune the scales on the whole model: 90s, 5m, 2h; 0 = do not; else by effort");
+      AddDuration(app, "--distill-time", options.distill_seconds, "90s, 5m, 2h to tune all scales; 0 = none")
+          ->default_str("by effort");
   AddNumber(app, "--distill-steps", options.distill_steps, {0, 1 << 30},
-            "steps in place of a time: then the file does not depend on the machine's speed")
+            "in place of a time: the result then repeats")
       ->default_str("")
       ->excludes(time);
 
-  app.option_defaults()->group("Output");
+  AddCommonOptions(app, arguments->common);
   AddFlag(app, "--dry-run", arguments->dry_run, "only print the plan: size, time, memory");
   AddFlag(app, "--json", arguments->json, "the report (or plan) as JSON");
-
-  AddCommonOptions(app, arguments->common);
   app.footer(MethodList() +
              "\n\nExamples:\n"
              "  addend compress SmolLM2-135M-Instruct --bits 1.5 -o model.gguf\n"
-             "  addend compress model.f16.gguf -o model.gguf --effort best --calibration a.txt b.txt");
+             "  addend compress model.f16.gguf -o model.gguf --calibration a.txt b.txt");
   return [arguments] { Run(*arguments); };
 }
 

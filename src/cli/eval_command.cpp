@@ -135,8 +135,7 @@ CommandRun SetUpEval(CLI::App& app) {
   app.option_defaults()->group("Model and text");
   AddModel(app, arguments->model, "any model: compressed, GGUF or Hugging Face folder");
   AddPath(app, "-f,--file", arguments->text, "the text to predict; - reads standard input")->required();
-  AddPath(app, "--reference", arguments->reference,
-          "the original model: also measures the divergence from it");
+  AddPath(app, "--reference", arguments->reference, "the original: also measure the divergence");
   app.option_defaults()->group("Protocol");
   AddNumber(app, "-c,--ctx-size", arguments->window, {2, 1 << 20}, "tokens in a window");
   AddNumber(app, "-n,--tokens", arguments->tokens, {0, SIZE_MAX}, "only the first N tokens; 0 = all");
@@ -149,7 +148,7 @@ CommandRun SetUpEval(CLI::App& app) {
       "windows can be compared.\n\n"
       "Examples:\n"
       "  addend eval model.gguf -f wiki.test.raw\n"
-      "  addend eval model.gguf -f wiki.test.raw --reference SmolLM2-135M-Instruct --json");
+      "  addend eval model.gguf -f wiki.test.raw --reference original.gguf --json");
   return [arguments] { Run(*arguments); };
 }
 

@@ -9,7 +9,7 @@ namespace addend {
 namespace {
 
 constexpr size_t kWidth = 80;
-constexpr size_t kTextColumn = 28;  // where descriptions begin
+constexpr size_t kTextColumn = 29;  // where descriptions begin
 
 // `text` broken at spaces into lines that end before column kWidth; all but the first begin at `indent`.
 std::string Wrapped(const std::string& text, size_t indent) {
@@ -56,7 +56,7 @@ std::string OptionNames(const CLI::Option& option) {
 
 std::string Description(const CLI::Option& option) {
   const std::string value = option.get_default_str();
-  return option.get_description() + (value.empty() ? "" : " (" + value + ")");
+  return option.get_description() + (value.empty() ? "" : " [" + value + "]");
 }
 
 }  // namespace

@@ -252,7 +252,7 @@ CommandRun SetUpInspect(CLI::App& app) {
   app.option_defaults()->group("Model");
   AddModel(app, arguments->model, "any model: compressed, GGUF or Hugging Face folder");
   app.option_defaults()->group("Output");
-  AddFlag(app, "--layers", arguments->layers, "each linear layer: rank, bits, errors");
+  AddFlag(app, "--layers", arguments->layers, "also each layer: rank, bits, errors");
   AddFlag(app, "--json", arguments->json, "the same as JSON");
   app.option_defaults()->group("General");
   app.footer(

@@ -34,7 +34,13 @@ const Command& FindCommand(const std::string& name) {
 // What is wrong, in our words. An argument that nothing takes goes first: it explains what then is missing.
 std::string ParseProblem(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> unknown = app.remaining();
-  if (unknown.empty()) return error.what();
+  if (unknown.empty()) {
+    for (const CLI::Option* option : app.get_options()) {
+      const auto most = static_cast<size_t>(option->get_items_expected_max());
+      if (most > 0 && option->count() > most) return option->get_name() + " is given more than once";
+    }
+    return error.what();
+  }
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
@@ -46,7 +52,7 @@ void RunCommand(const Command& command, std::vector<std::string> arguments) {
   const std::string name(command.name);
   CLI::App app(std::string(command.summary), name);
   const CommandRun run = command.set_up(app);
-  app.set_help_flag("-h,--help", "show this help")->group("General");
+  app.set_help_flag("-h,--help", "show this help; [x] is the default")->group("General");
   try {
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
     app.parse(arguments);

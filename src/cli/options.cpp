@@ -21,10 +21,9 @@ Progress CommonOptions::ConsoleProgress() const {
 
 void AddTargetOption(CLI::App& app) {
   const auto force = [](const std::string& name) { AsUsage([&] { ForceTarget(name); }); };
-  app.add_option_function<std::string>("--target", force,
-                                       "instruction set of the kernels: scalar, avx2 or avx512; by default "
-                                       "the best one that this CPU has")
-      ->type_name("NAME");
+  app.add_option_function<std::string>("--target", force, "of the kernels: scalar, avx2, avx512")
+      ->type_name("NAME")
+      ->default_str("best");
 }
 
 void AddCommonOptions(CLI::App& app, CommonOptions& options) {

@@ -71,24 +71,23 @@ CommandRun SetUpRun(CLI::App& app) {
   app.option_defaults()->group("Model and text");
   AddModel(app, arguments->model, "any model: compressed, GGUF or Hugging Face folder");
   AddTextSource(app, "-p,--prompt", arguments->prompt, "the text to go on from");
-  AddFlag(app, "--special", arguments->parse_special, "read special tokens like <|im_start|> in it as such");
+  AddFlag(app, "--special", arguments->parse_special, "read <|im_start|> and such in it as tokens");
   AddNumber(app, "-n,--n-predict", arguments->tokens, {-1, kMostTokens},
-            "tokens to write; 0 or -1 = until the context is full");
-  AddNumber(app, "-c,--ctx-size", arguments->context, {0, kMostTokens},
-            "context in tokens; 0 = as needed, up to what the model was trained for");
+            "tokens to write; -1 = until the context is full");
+  AddNumber(app, "-c,--ctx-size", arguments->context, {0, kMostTokens}, "context in tokens; 0 = as needed");
   const auto add_stop = [arguments](const std::vector<std::string>& texts) {
     arguments->generate.stop = texts;
   };
   app.add_option_function<std::vector<std::string>>("--stop", add_stop,
-                                                    "end before this text; may be given several times")
+                                                    "end before this text (may be repeated)")
       ->type_name("TEXT")
       ->allow_extra_args(false);
 
   app.option_defaults()->group("Sampling");
-  AddNumber(app, "--temp", sampling.temperature, {0, 1000}, "temperature; 0 = always the likeliest token");
-  AddNumber(app, "--top-k", sampling.top_k, {0, 1 << 30}, "only the K likeliest tokens; 0 = off");
-  AddNumber(app, "--top-p", sampling.top_p, {0, 1}, "only the fewest tokens that make up P; 1 = off");
-  AddNumber(app, "--min-p", sampling.min_p, {0, 1}, "only tokens with P times the best one's share; 0 = off");
+  AddNumber(app, "--temp", sampling.temperature, {0, 1000}, "temperature; 0 = the likeliest token");
+  AddNumber(app, "--top-k", sampling.top_k, {0, 1 << 30}, "only the K likeliest; 0 = off");
+  AddNumber(app, "--top-p", sampling.top_p, {0, 1}, "only the fewest that make up P; 1 = off");
+  AddNumber(app, "--min-p", sampling.min_p, {0, 1}, "only those above P of the best; 0 = off");
   AddNumber(app, "--repeat-penalty", sampling.repetition_penalty, {0, 1000},
             "makes recent tokens less likely; 1 = off");
   AddNumber(app, "--repeat-last-n", sampling.repetition_window, {0, kMostTokens},

@@ -61,12 +61,11 @@ CommandRun SetUpTokenize(CLI::App& app) {
   app.option_defaults()->group("Model and text");
   AddModel(app, arguments->model, "Hugging Face folder or GGUF file");
   AddTextSource(app, "-p,--prompt,TEXT", arguments->text, "the text");
-  AddFlag(app, "--special", arguments->encode.parse_special,
-          "read special tokens like <|im_start|> in it as such");
+  AddFlag(app, "--special", arguments->encode.parse_special, "read <|im_start|> and such in it as tokens");
   AddFlag(app, "--add-special", arguments->encode.add_special, "put BOS and EOS where the model wants them");
   app.option_defaults()->group("Output");
   AddFlag(app, "--json", arguments->json, "{\"ids\":[1,2]}");
-  AddFlag(app, "--ids", arguments->ids, "[1,2]; without either, one line for each token");
+  AddFlag(app, "--ids", arguments->ids, "[1,2]; else one line for each token");
   app.option_defaults()->group("General");
   app.footer(
       "Examples:\n"

@@ -1,0 +1,632 @@
+#!/usr/bin/env python3
+"""Runs the program as a user types it, on a tiny model: exit codes, both output streams, files.
+
+    tests/cli/cli_test.py build/release/addend [Class[.test]]
+"""
+import json
+import os
+import pathlib
+import random
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ADDEND = None  # the program, from the command line
+COMMANDS = ["compress", "run", "eval", "bench", "inspect", "export", "tokenize", "selftest"]
+
+
+def addend(*arguments, **options):
+    """Runs the program to its end. Both streams are bytes."""
+    settings = dict(stdin=subprocess.DEVNULL, capture_output=True, timeout=300) | options
+    if "stdout" in options:
+        settings.pop("capture_output")
+        settings["stderr"] = subprocess.PIPE
+    if "input" in options:
+        settings.pop("stdin")
+    return subprocess.run([ADDEND, *arguments], **settings)
+
+
+def start(*arguments):
+    return subprocess.Popen([ADDEND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def interrupt_at(process, stage):
+    """Sends SIGINT when the progress reports `stage`; returns the rest of both streams."""
+    for line in process.stderr:
+        if line.startswith(stage.encode()):
+            break
+    process.send_signal(signal.SIGINT)
+    return process.communicate(timeout=60)
+
+
+def words(seed, count):
+    """English-looking text, the same every time."""
+    rng = random.Random(seed)
+    vocabulary = (HERE.parent.parent / "LICENSE").read_text().split()
+    return " ".join(rng.choice(vocabulary) for _ in range(count)) + "\n"
+
+
+class CliTest(unittest.TestCase):
+    """A folder of its own for each class, with the tiny model and two texts in it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="addend-cli-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.model = cls.folder / "tiny model"  # a name with a space in it
+        shutil.copytree(HERE.parent / "golden/tiny_models/llama", cls.model)
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(HERE / name, cls.model)
+        cls.text = cls.folder / "text.txt"
+        cls.text.write_text(words(1, 1500))
+        cls.calibration = cls.folder / "calibration.txt"
+        cls.calibration.write_text(words(2, 4000))
+
+    @classmethod
+    def compress_arguments(cls, out, *more, steps=20):
+        """A job of a second or so, whose result does not depend on time."""
+        return ["compress", cls.model, "-o", out, "--bits", "3", "--effort", "fast", "--calibration-length", "32",
+                "--calibration", cls.calibration, "--calibration-sequences", "8", "--distill-steps", str(steps), *more]
+
+    def assert_done(self, result):
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result
+
+    def assert_fails(self, result, code, *parts):
+        """One line on stderr that holds all parts, nothing on stdout."""
+        message = result.stderr.decode()
+        self.assertEqual(result.returncode, code, message)
+        self.assertEqual(message.count("\n"), 1, message)
+        self.assertTrue(message.startswith("addend: "), message)
+        for part in parts:
+            self.assertIn(str(part), message)
+        self.assertEqual(result.stdout or b"", b"")
+
+    def assert_json(self, result):
+        """Nothing but JSON on stdout."""
+        return json.loads(self.assert_done(result).stdout)
+
+
+class Usage(CliTest):
+    def test_help_fits_a_screen(self):
+        for arguments in [["--help"], *([command, "--help"] for command in COMMANDS)]:
+            with self.subTest(arguments):
+                result = self.assert_done(addend(*arguments))
+                self.assertEqual(result.stderr, b"")
+                lines = result.stdout.decode().splitlines()
+                self.assertLessEqual(len(lines), 45)
+                self.assertLess(max(map(len, lines)), 80, max(lines, key=len))
+                self.assertIn("Usage: addend ", result.stdout.decode())
+
+    def test_help_in_every_form(self):
+        self.assertEqual(addend("help", "run").stdout, addend("run", "-h").stdout)
+        self.assertEqual(addend("help").stdout, addend("-h").stdout)
+        for command in COMMANDS:
+            self.assertIn(f"\n  {command} ", addend("--help").stdout.decode())
+
+    def test_version(self):
+        self.assertRegex(self.assert_done(addend("--version")).stdout, rb"^addend \d+\.\d+\.\d+\n$")
+
+    def test_typing_errors(self):
+        self.assert_fails(addend(), 2, "--help")
+        self.assert_fails(addend("comprss", "x"), 2, "'comprss'", "did you mean 'compress'?")
+        self.assert_fails(addend("xyzzy"), 2, "'xyzzy'", "addend --help")
+        self.assert_fails(addend("--bits", "1"), 2, "'--bits'")
+        self.assert_fails(addend("help", "rum"), 2, "did you mean 'run'?")
+        self.assert_fails(addend("compress", "m", "-o", "o", "--bit", "1"), 2, "'--bit'", "'--bits'",
+                          "addend compress --help")
+        self.assert_fails(addend("tokenize", self.model, "a", "b"), 2, "'b'")
+
+    def test_missing_arguments(self):
+        for command in ("compress", "run", "eval", "bench", "inspect", "export", "tokenize"):
+            self.assert_fails(addend(command), 2, "required", f"addend {command} --help")
+        self.assert_fails(addend("compress", self.model, "--json"), 2, "--output is required")
+        self.assert_fails(addend("eval", self.model), 2, "--file")
+        self.assert_fails(addend("run", self.model), 2, "no text")
+        self.assert_fails(addend("run", self.model, "-p"), 2, "--prompt")
+
+    def test_values(self):
+        out = self.folder / "never.gguf"
+        for option, value in [("--bits", "0.1"), ("--bits", "9"), ("--bits", "nan"), ("--bits", "1x"),
+                              ("--bits", ""), ("--effort", "huge"), ("--method", "magic"),
+                              ("--distill-time", "5 minutes"), ("--distill-time", "-5"), ("--seed", "-1"),
+                              ("--threads", "1.5"), ("--threads", "1000000"), ("--target", "sse9"),
+                              ("--embedding-type", "q9_0"), ("--calibration-length", "1")]:
+            with self.subTest(f"{option} {value}"):
+                self.assert_fails(addend("compress", self.model, "-o", out, option, value), 2, value)
+        for option, value in [("--temp", "-1"), ("--temp", "nan"), ("--top-p", "0"), ("--top-p", "2"),
+                              ("--min-p", "x"), ("--repeat-penalty", "0"), ("-n", "-2"), ("-c", "-1")]:
+            with self.subTest(f"{option} {value}"):
+                self.assert_fails(addend("run", self.model, "-p", "x", option, value), 2)
+        self.assert_fails(addend("eval", self.model, "-f", self.text, "-c", "1"), 2, "-c")
+        self.assert_fails(addend("run", self.model, "-p", "x", "-f", self.text), 2, "--file", "--prompt")
+        self.assert_fails(addend("run", self.model, "-p", "x", "--temp", "1", "--temp", "0"), 2, "--temp is given more")
+        self.assert_fails(addend("inspect", self.model, "-m", self.model), 2, "--model is given more")
+        self.assertFalse(out.exists())
+
+
+class Output(CliTest):
+    def test_full_standard_output(self):
+        with open("/dev/full", "wb") as full:
+            for arguments in [["--help"], ["tokenize", self.model, "x"], ["inspect", self.model, "--json"],
+                              ["run", self.model, "-p", "x", "-n", "4"]]:
+                with self.subTest(arguments):
+                    self.assert_fails(addend(*arguments, stdout=full), 1, "standard output", "No space left")
+
+    def test_closed_standard_output(self):
+        closed = lambda: os.close(1)
+        self.assert_fails(addend("--version", stdout=None, preexec_fn=closed), 1, "standard output")
+
+    def test_reader_that_goes_away(self):
+        for ignore in (False, True):
+            disposition = signal.SIG_IGN if ignore else signal.SIG_DFL
+            process = subprocess.Popen([ADDEND, "tokenize", self.model, "-f", self.calibration],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                       preexec_fn=lambda: signal.signal(signal.SIGPIPE, disposition))
+            process.stdout.close()
+            self.assertEqual(process.stderr.read(), b"")
+            process.stderr.close()
+            self.assertEqual(process.wait(), 0)
+
+    def test_errors_stay_on_one_line(self):
+        self.assert_fails(addend("inspect", "no\nsuch\x1b[2Jfile"), 1, "no such [2Jfile")
+
+
+class Tokenize(CliTest):
+    def ids(self, *arguments, **options):
+        return self.assert_json(addend("tokenize", self.model, "--json", *arguments, **options))["ids"]
+
+    def test_text_from_everywhere(self):
+        text = "the License grants you rights"
+        ids = self.ids(text)
+        self.assertGreater(len(ids), 5)
+        file = self.folder / "small.txt"
+        file.write_text(text)
+        self.assertEqual(self.ids("-p", text), ids)
+        self.assertEqual(self.ids("-f", file), ids)
+        self.assertEqual(self.ids("-f", "-", input=text.encode()), ids)
+        self.assertEqual(self.assert_json(addend("tokenize", "-m", self.model, "--json", text))["ids"], ids)
+        self.assertEqual(self.assert_json(addend("tokenize", self.model, "--ids", text)), ids)
+
+    def test_awkward_text(self):
+        for text in ["", " ", "-p", "--json", "{}", "[a,b]", "%%", "\"quoted\"", "'q'", "naïve 日本語 🙂", "a\nb\tc"]:
+            with self.subTest(text):
+                self.assertEqual(self.ids("-p", text), self.ids("-f", "-", input=text.encode()))
+        self.assertEqual(self.ids("--", "-x"), self.ids("-f", "-", input=b"-x"))
+        self.assertEqual(len(self.ids("-f", "-", input=b"a\0b\0")), 4)
+        self.assertEqual(len(self.ids(b"\xff")), 3)  # read as U+FFFD, three bytes
+
+    def test_special_tokens(self):
+        self.assertNotIn(2, self.ids("</s>"))
+        self.assertEqual(self.ids("</s>", "--special"), [2])
+        self.assertEqual(self.ids("a", "--add-special"), [1, *self.ids("a")])
+
+    def test_table_for_people(self):
+        result = self.assert_done(addend("tokenize", self.model, "a\n🙂"))
+        lines = result.stdout.decode().splitlines()
+        self.assertEqual(lines[0].split(), [str(self.ids("a")[0]), "'a'"])
+        self.assertTrue(lines[1].endswith("'\\n'"))
+        self.assertTrue(lines[2].endswith("'\\xf0'"), lines[2])
+        self.assertEqual(lines[-1], f"{len(lines) - 1} tokens")
+
+    def test_no_tokenizer(self):
+        bare = HERE.parent / "golden/tiny_models/llama"
+        self.assert_fails(addend("tokenize", bare, "x"), 1, "tokenizer.json")
+
+
+class Run(CliTest):
+    def run_text(self, *arguments, **options):
+        return addend("run", self.model, "-n", "24", *arguments, **options)
+
+    def test_streams_text_and_statistics(self):
+        result = self.assert_done(self.run_text("-p", "the License"))
+        self.assertGreater(len(result.stdout.decode()), 10)
+        self.assertIn(b"tokens/s", result.stderr)
+        self.assertEqual(self.assert_done(self.run_text("-p", "x", "--no-stats")).stderr, b"")
+        self.assertEqual(self.assert_done(self.run_text("-p", "x", "--quiet")).stderr, b"")
+
+    def test_same_every_time(self):
+        for sampling in (["--temp", "0"], ["--seed", "7"], ["--temp", "0", "--repeat-penalty", "1.3"]):
+            texts = {self.assert_done(self.run_text("-p", "the License", *sampling, "-t", threads)).stdout
+                     for threads in ("1", "1", "2")}
+            self.assertEqual(len(texts), 1, texts)
+        self.assertNotEqual(self.run_text("-p", "x", "--seed", "1").stdout, self.run_text("-p", "x", "--seed", "2").stdout)
+
+    def test_prompt_from_file_and_standard_input(self):
+        text = "You may reproduce"
+        file = self.folder / "prompt.txt"
+        file.write_text(text)
+        expected = self.assert_done(self.run_text("--temp", "0", "-p", text)).stdout
+        self.assertEqual(self.run_text("--temp", "0", "-f", file).stdout, expected)
+        self.assertEqual(self.run_text("--temp", "0", "-f", "-", input=text.encode()).stdout, expected)
+
+    def test_stop(self):
+        whole = self.assert_done(self.run_text("--temp", "0", "-p", "the")).stdout.decode().removesuffix("\n")
+        stop = whole[4:6]
+        stopped = self.assert_done(self.run_text("--temp", "0", "-p", "the", "--stop", "\x01", "--stop", stop))
+        self.assertEqual(stopped.stdout.decode(), whole[:whole.index(stop)].removesuffix("\n") + "\n")
+        self.assertIn(b"stop string", stopped.stderr)
+
+    def test_context(self):
+        self.assertIn(b"context full", self.assert_done(addend("run", self.model, "-p", "x", "-n", "-1", "-c", "16")).stderr)
+        self.assert_fails(self.run_text("-f", self.text), 1, "context")
+        self.assert_fails(self.run_text("-p", "a b c d e f g h", "-c", "2"), 1, "context")
+
+    def test_every_target(self):
+        for target in ("scalar", "avx2", "avx512"):
+            result = self.run_text("-p", "x", "--temp", "0", "--target", target)
+            if result.returncode == 2:
+                self.assert_fails(result, 2, target)  # not on this CPU
+            else:
+                self.assert_done(result)
+
+
+class Eval(CliTest):
+    def test_json_and_text(self):
+        result = self.assert_json(addend("eval", self.model, "-f", self.text, "-c", "64", "-n", "640", "--json"))
+        self.assertEqual(result["windows"], 10)
+        for protocol, predictions in [("hf", 63 * 10), ("llama.cpp", 32 * 10)]:
+            score = result["perplexity"][protocol]
+            self.assertEqual(score["predictions"], predictions)
+            self.assertGreater(score["perplexity"], 1)
+            self.assertGreater(score["standard_error"], 0)
+        text = self.assert_done(addend("eval", self.model, "-f", self.text, "-c", "64", "-n", "640")).stdout.decode()
+        self.assertIn(f"{result['perplexity']['hf']['perplexity']:.4f}", text)
+        self.assertIn("llama.cpp", text)
+
+    def test_against_itself(self):
+        result = self.assert_json(addend("eval", self.model, "-f", self.text, "-c", "64", "--reference", self.model,
+                                         "--json"))
+        self.assertEqual(result["perplexity"], result["reference_perplexity"])
+        self.assertAlmostEqual(result["divergence"]["hf"]["kl"]["mean"], 0, places=9)
+        self.assertEqual(result["divergence"]["hf"]["same_top"]["mean"], 1)
+
+    def test_number_of_threads_changes_nothing(self):
+        results = [addend("eval", self.model, "-f", self.text, "--json", "-t", n).stdout for n in ("1", "2")]
+        self.assertEqual(*results)
+
+    def test_text_that_is_too_short(self):
+        self.assert_fails(addend("eval", self.model, "-f", "-", "--quiet", input=b"short"), 1, "512")
+        self.assert_fails(addend("eval", self.model, "-f", self.folder / "none.txt", "--quiet"), 1, "none.txt")
+        self.assert_fails(addend("eval", self.model, "-f", self.folder, "--quiet"), 1, self.folder)
+
+    def test_interrupt(self):
+        long_text = self.folder / "long.txt"
+        long_text.write_text(words(3, 400_000))
+        process = start("eval", self.model, "-f", long_text, "-n", "0", "-c", "64")
+        output, message = interrupt_at(process, "evaluate")
+        self.assertEqual((process.returncode, output), (130, b""), message)
+        self.assertIn(b"interrupted", message)
+
+
+class Compressed(CliTest):
+    """The tests of one compressed file."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.compressed = cls.folder / "compressed.gguf"
+        result = addend(*cls.compress_arguments(cls.compressed, "--json"))
+        assert result.returncode == 0, result.stderr
+        cls.report = json.loads(result.stdout)
+        cls.files = sorted(cls.folder.iterdir())  # what is there after a job, and nothing else
+
+
+class Inspect(Compressed):
+    def test_dense(self):
+        result = self.assert_json(addend("inspect", self.model, "--json"))
+        self.assertEqual(result["architecture"], "llama")
+        self.assertEqual(result["config"]["hidden"], 64)
+        self.assertEqual(result["recipe"], {})
+        self.assertEqual(result["tokenizer"]["tokens"], 320)
+
+    def test_compressed(self):
+        result = self.assert_json(addend("inspect", self.compressed, "--json", "--layers"))
+        self.assertEqual(result["recipe"]["bits"], 3)
+        self.assertEqual(result["size"]["bytes"], self.compressed.stat().st_size)
+        self.assertEqual(len(result["layers"]), 21)
+        for layer, reported in zip(result["layers"], self.report["linears"]):
+            for key in ("name", "rank", "weighted_error"):
+                self.assertEqual(layer[key], reported[key])
+        self.assertLessEqual(result["size"]["linear_bits_per_weight"], 3)
+
+    def test_text(self):
+        text = self.assert_done(addend("inspect", self.compressed, "--layers")).stdout.decode()
+        for part in ("llama", "blk.2.ffn_down", "factored", "recipe", "tokenizer"):
+            self.assertIn(part, text)
+
+    def test_without_tokenizer(self):
+        bare = HERE.parent / "golden/tiny_models/llama"
+        self.assertIn("problem", self.assert_json(addend("inspect", bare, "--json"))["tokenizer"])
+
+
+class Export(Compressed):
+    def perplexity(self, model):
+        result = self.assert_json(addend("eval", model, "-f", self.text, "-c", "64", "--json", "--quiet"))
+        return result["perplexity"]["hf"]["perplexity"]
+
+    def test_dense_exports_equal_the_model(self):
+        expected = self.perplexity(self.model)
+        for out in ("dense.gguf", "dense"):
+            self.assert_done(addend("export", self.model, "-o", self.folder / out, "--type", "f32"))
+            self.assertAlmostEqual(self.perplexity(self.folder / out), expected, delta=1e-9 * expected)
+
+    def test_compressed_exports_are_close(self):
+        expected = self.perplexity(self.compressed)
+        for out, type_ in [("c.gguf", "f16"), ("c", "f32"), ("c.bf16.gguf", "bf16")]:
+            self.assert_done(addend("export", self.compressed, "-o", self.folder / out, "--type", type_))
+            # Rounding to bfloat16, the coarsest, changes a weight by up to 0.4 %.
+            self.assertAlmostEqual(self.perplexity(self.folder / out), expected, delta=0.005 * expected)
+        self.assertEqual((self.folder / "c/tokenizer.json").read_text(), (HERE / "tokenizer.json").read_text())
+
+    def test_bad_outputs(self):
+        self.assert_fails(addend("export", self.compressed, "-o", self.compressed), 1, "source itself")
+        self.assert_fails(addend("export", self.model, "-o", self.model), 1, "source itself")
+        self.assert_fails(addend("export", self.model, "-o", self.folder / "none/x.gguf"), 1, "no folder")
+        self.assert_fails(addend("export", self.model, "-o", "/proc/x.gguf"), 1, "/proc/x.gguf")
+
+    def test_full_disk(self):
+        def limit():  # a write beyond the limit fails, as on a full disk
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+        before = sorted(self.folder.iterdir())
+        self.assert_fails(addend("export", self.model, "-o", self.folder / "big.gguf", preexec_fn=limit), 1, "big.gguf",
+                          "File too large")
+        self.assertEqual(sorted(self.folder.iterdir()), before)
+
+
+class Bench(CliTest):
+    def test_rows(self):
+        result = self.assert_json(addend("bench", self.model, "-p", "32", "-n", "8", "-r", "2", "-t", "1,2", "--json"))
+        rows = [(row["test"], row["threads"]) for row in result["tests"]]
+        self.assertEqual(rows, [("pp32", 1), ("tg8", 1), ("pp32", 2), ("tg8", 2)])
+        self.assertTrue(all(row["tokens_per_second"] > 0 for row in result["tests"]))
+        text = self.assert_done(addend("bench", self.model, "-p", "0", "-n", "8", "-r", "1")).stdout.decode()
+        self.assertIn("tg8", text)
+        self.assertNotIn("pp", text)
+        self.assert_fails(addend("bench", self.model, "-t", "1,x"), 2, "'x'")
+
+
+class Selftest(CliTest):
+    def test_all(self):
+        text = self.assert_done(addend("selftest")).stdout.decode()
+        self.assertIn("scalar", text)
+        self.assertIn("OpenBLAS", text)
+        environment = os.environ | {"OPENBLAS_CORETYPE": "Haswell"}
+        self.assertIn(b"OPENBLAS_CORETYPE=Haswell", addend("selftest", "--target", "scalar", env=environment).stdout)
+
+    def test_targets(self):
+        text = self.assert_done(addend("selftest", "--target", "scalar")).stdout.decode()
+        self.assertNotIn(" avx2 ", text.split("kernel")[1])
+        self.assert_fails(addend("selftest", "--target", "sse9"), 2, "sse9")
+
+
+class Compress(Compressed):
+    def test_leaves_the_file_and_nothing_else(self):
+        self.assertEqual([f.name for f in self.files],
+                         ["calibration.txt", "compressed.gguf", "text.txt", "tiny model"])
+
+    def test_report(self):
+        self.assertEqual(self.report["file_bytes"], self.compressed.stat().st_size)
+        self.assertEqual(len(self.report["linears"]), 21)
+        self.assertEqual(self.report["distillation"]["steps"], 20)
+
+    def test_works(self):
+        self.assert_done(addend("run", self.compressed, "-p", "the", "-n", "8"))
+        self.assert_done(addend("bench", self.compressed, "-p", "16", "-n", "4", "-r", "1"))
+        result = self.assert_json(addend("eval", self.compressed, "-f", self.text, "-c", "32", "--reference", self.model,
+                                         "--json"))
+        self.assertGreater(result["divergence"]["hf"]["kl"]["mean"], 0)
+        tokens = [addend("tokenize", model, "the License", "--json").stdout for model in (self.model, self.compressed)]
+        self.assertEqual(*tokens)
+
+    def test_same_settings_give_the_same_file(self):
+        for threads in ("1", "2"):
+            again = self.folder / f"again{threads}.gguf"
+            result = self.assert_done(addend(*self.compress_arguments(again, "-t", threads)))
+            self.assertIn(b"whole file", result.stdout)  # the report for people
+            self.assertIn(b"factorize", result.stderr)  # progress
+            self.assertEqual(again.read_bytes(), self.compressed.read_bytes())
+
+    def test_another_seed_gives_another_file(self):
+        other = self.folder / "other.gguf"
+        result = self.assert_done(addend(*self.compress_arguments(other, "--seed", "2", "--quiet")))
+        self.assertEqual(result.stderr, b"")
+        self.assertNotEqual(other.read_bytes(), self.compressed.read_bytes())
+
+    def test_every_method(self):
+        for method in ("dbf", "dbf-admm"):
+            out = self.folder / f"{method}.gguf"
+            self.assert_done(addend(*self.compress_arguments(out, "--method", method, "--quiet")))
+            recipe = self.assert_json(addend("inspect", out, "--json"))["recipe"]
+            self.assertEqual(recipe["method"], method)
+
+    def test_text_by_the_model_itself(self):
+        out = self.folder / "self.gguf"
+        self.assert_done(addend("compress", self.model, "-o", out, "--bits", "3", "--effort", "fast", "--quiet",
+                                "--calibration-length", "16", "--calibration-sequences", "8", "--distill-time", "0"))
+        self.assert_done(addend("inspect", out))
+
+    def test_awkward_names(self):
+        text = bytes(self.folder) + b"/n\xff\xc3\xa4me.txt"  # file names need not be UTF-8
+        shutil.copy(self.calibration, text)
+        out = self.folder / "ä b.gguf"
+        result = addend("compress", self.model, "-o", out, "--bits", "3", "--effort", "fast", "--calibration", text,
+                        "--calibration-length", "32", "--calibration-sequences", "8", "--distill-time", "0", "--json")
+        self.assertEqual(self.assert_json(result)["file"], str(out))
+
+    def test_dry_run(self):
+        before = sorted(self.folder.iterdir())
+        plan = self.assert_json(addend(*self.compress_arguments(self.folder / "plan.gguf", "--dry-run", "--json")))
+        self.assertIsInstance(plan, dict)
+        self.assertTrue(self.assert_done(addend(*self.compress_arguments(self.folder / "plan.gguf", "--dry-run"))).stdout)
+        self.assertEqual(sorted(self.folder.iterdir()), before)
+
+    def test_bad_inputs_and_outputs(self):
+        before = sorted(self.folder.iterdir())
+        arguments = self.compress_arguments
+        self.assert_fails(addend(*arguments(self.model), "--quiet"), 1, "source itself")
+        self.assert_fails(addend(*arguments(self.folder / "none/x.gguf"), "--quiet"), 1, "no folder")
+        self.assert_fails(addend(*arguments(self.folder), "--quiet"), 1, self.folder)
+        self.assert_fails(addend(*arguments("/proc/x.gguf"), "--quiet"), 1, "/proc/x.gguf")
+        self.assert_fails(addend("compress", self.folder / "none", "-o", self.folder / "x.gguf"), 1, "none")
+        self.assert_fails(addend("compress", self.compressed, "-o", self.folder / "x.gguf"), 1, "already compressed")
+        self.assert_fails(addend("compress", self.model, "-o", self.folder / "x.gguf", "--calibration", "none.txt"), 1,
+                          "none.txt")
+        self.assertEqual(sorted(self.folder.iterdir()), before)
+
+
+class Resume(CliTest):
+    ENDLESS = 10_000_000  # steps: hours of distillation
+
+    def test_killed_at_any_moment(self):
+        whole, resumed = self.folder / "whole.gguf", self.folder / "resumed.gguf"
+        begin = time.monotonic()
+        self.assert_done(addend(*self.compress_arguments(whole, steps=60)))
+        duration = time.monotonic() - begin
+        rng = random.Random(20240611)
+        for _ in range(6):
+            process = start(*self.compress_arguments(resumed, steps=60))
+            time.sleep(rng.uniform(0.02, duration))
+            process.kill()
+            process.communicate()
+            # The output appears by one rename, when all the work is done.
+            if resumed.exists():
+                self.assertEqual(resumed.read_bytes(), whole.read_bytes())
+        self.assert_done(addend(*self.compress_arguments(resumed, steps=60)))
+        self.assertEqual(resumed.read_bytes(), whole.read_bytes())
+        self.assertFalse((self.folder / "resumed.gguf.work").exists())
+
+    def test_interrupt_and_other_settings(self):
+        out = self.folder / "interrupted.gguf"
+        arguments = self.compress_arguments(out, steps=self.ENDLESS)
+        process = start(*arguments)
+        output, message = interrupt_at(process, "distil")
+        self.assertEqual((process.returncode, output), (130, b""), message)
+        last = message.decode().splitlines()[-1]
+        self.assertIn("addend: interrupted", last)
+        self.assertIn("same command goes on", last)
+        left = [path.name for path in self.folder.rglob("*")]
+        self.assertNotIn(out.name, left)
+        self.assertFalse([name for name in left if ".partial" in name], left)
+        # The work folder now belongs to that job.
+        self.assert_fails(addend(*self.compress_arguments(out, "--quiet")), 1, "interrupted.gguf.work", "distill_steps")
+        self.assert_fails(addend(*arguments, "--seed", "2", "--quiet"), 1, "seed")
+        self.assertFalse(out.exists())
+
+    def test_two_jobs_in_one_work_folder(self):
+        out = self.folder / "two.gguf"
+        arguments = self.compress_arguments(out, "--quiet", steps=self.ENDLESS)
+        process = start(*arguments)
+        while not (self.folder / "two.gguf.work/settings.json").exists() and process.poll() is None:
+            time.sleep(0.01)
+        self.assert_fails(addend(*arguments), 1, "another addend")
+        process.terminate()
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130)
+
+    def test_kept_work_folder(self):
+        out, work = self.folder / "kept.gguf", self.folder / "kept work"
+        more = ["--work-folder", work, "--keep-work", "--quiet"]
+        self.assert_done(addend(*self.compress_arguments(out, *more)))
+        first = out.read_bytes()
+        out.unlink()
+        self.assertTrue(work.is_dir())
+        self.assert_done(addend(*self.compress_arguments(out, *more)))
+        self.assertEqual(out.read_bytes(), first)
+
+
+class DamagedFiles(Compressed):
+    def assert_refused(self, path, *parts):
+        """By every command that reads models, and nothing is written."""
+        before = sorted(self.folder.iterdir())
+        out = self.folder / "out.gguf"
+        for arguments in [["run", path, "-p", "x", "-n", "2"], ["export", path, "-o", out],
+                          ["eval", path, "-f", self.text, "--quiet"], ["compress", path, "-o", out, "--quiet"]]:
+            with self.subTest(arguments[0]):
+                self.assert_fails(addend(*arguments), 1, path, *parts)
+                self.assertEqual(sorted(self.folder.iterdir()), before)
+
+    def test_not_there(self):
+        self.assert_refused(self.folder / "none.gguf", "no such file")
+
+    def test_not_a_model(self):
+        self.assert_refused(self.folder)  # a folder without config.json
+        self.assert_refused(self.text)
+        empty = self.folder / "empty.gguf"
+        empty.write_bytes(b"")
+        self.assert_refused(empty)
+
+    def test_truncated(self):
+        content = self.compressed.read_bytes()
+        path = self.folder / "truncated.gguf"
+        for length in (3, 4, 20, 100, 5000, len(content) // 2, len(content) - 1):
+            path.write_bytes(content[:length])
+            self.assert_fails(addend("inspect", path), 1, path)
+        self.assert_refused(path)
+
+    def test_flipped_bit(self):
+        content = bytearray(self.compressed.read_bytes())
+        path = self.folder / "flipped.gguf"
+        rng = random.Random(5)
+        # The second half of the file is tensors, each with a checksum; padding between them has none.
+        refused = 0
+        for _ in range(20):
+            at = rng.randrange(len(content) // 2, len(content))
+            content[at] ^= 1 << rng.randrange(8)
+            path.write_bytes(content)
+            result = addend("inspect", path)
+            if result.returncode != 0:
+                self.assert_fails(result, 1, path, "checksum")
+                refused += 1
+            content = bytearray(self.compressed.read_bytes())
+        self.assertGreaterEqual(refused, 18)
+
+    def test_flipped_bit_in_the_header(self):
+        """Most of it has no checksum, so it may read well; but it may not crash."""
+        content = self.compressed.read_bytes()
+        path = self.folder / "header.gguf"
+        rng = random.Random(6)
+        for _ in range(30):
+            damaged = bytearray(content)
+            damaged[rng.randrange(0, 4000)] ^= 1 << rng.randrange(8)
+            path.write_bytes(damaged)
+            result = addend("inspect", path)
+            if result.returncode != 0:
+                self.assert_fails(result, 1)
+
+    def test_weight_that_is_not_finite(self):
+        for name, value in [("nan", float("nan")), ("inf", float("inf"))]:
+            broken = self.folder / name
+            shutil.copytree(self.model, broken)
+            tensors = bytearray((broken / "model.safetensors").read_bytes())
+            header_size, = struct.unpack_from("<Q", tensors)
+            header = json.loads(tensors[8:8 + header_size])
+            begin, _ = header["model.layers.1.mlp.up_proj.weight"]["data_offsets"]
+            struct.pack_into("<f", tensors, 8 + header_size + begin + 400, value)
+            (broken / "model.safetensors").write_bytes(tensors)
+            self.assert_refused(broken, "ffn_up")
+
+    def test_bad_config(self):
+        for change, part in [({"num_hidden_layers": 4}, "layers.3"), ({"hidden_size": 128}, "64"),
+                             ({"architectures": ["MambaForCausalLM"], "model_type": "mamba"}, "mamba"),
+                             ({"num_hidden_layers": -1}, "num_hidden_layers"),
+                             ({"vocab_size": 10**12}, "vocab")]:
+            broken = self.folder / "config"
+            shutil.rmtree(broken, ignore_errors=True)
+            shutil.copytree(self.model, broken)
+            config = json.loads((broken / "config.json").read_text()) | change
+            (broken / "config.json").write_text(json.dumps(config))
+            self.assert_fails(addend("inspect", broken), 1, broken, part)
+
+
+if __name__ == "__main__":
+    ADDEND = os.path.abspath(sys.argv[1])
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
