@@ -1,8 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "model/export_tokenizer.h"
+#include "model/gguf_architecture.h"
 #include "model/model.h"
 #include "model/test_support.h"
 #include "tokenizer/tokenizer.h"
@@ -54,6 +57,31 @@ TEST(ExportGguf, LlamaHeadsAreInterleaved) {
   const GgufTensor& v = file.Tensor("blk.0.attn_v.weight");
   EXPECT_TRUE(
       std::ranges::equal(v.bytes, std::get<StoredMatrix>(model.blocks[0][LinearKind::kV].weight).bytes()));
+}
+
+// llama.cpp knows these by itself, and its Gemma reads the pattern as a number, not as a list.
+TEST(ExportGguf, WritesNoKeyForWhatTheArchitectureImplies) {
+  const TemporaryFolder folder;
+  for (const std::string name : {"gemma2", "gemma3"}) {
+    ExportGguf(LoadModel(TinyModel(name)), folder / "model.gguf", DType::kF32);
+    const GgufMetadata metadata = GgufFile(folder / "model.gguf").metadata();
+    EXPECT_EQ(metadata.Integer(name + ".attention.sliding_window"), 24u);
+    EXPECT_FALSE(metadata.Has(name + ".attention.sliding_window_pattern"));
+    EXPECT_FALSE(metadata.Has(name + ".attention.scale"));
+  }
+}
+
+// Gemma 2 27B: query_pre_attn_scalar 144 = 4608 / 32 in its config.json, not the 128 of its heads.
+TEST(ExportGguf, The27BGemmaScalesByItsWidth) {
+  ModelConfig config;
+  config.architecture = Architecture::kGemma2;
+  config.blocks = 46;
+  config.hidden = 4608;
+  config.heads = 32;
+  config.head_dim = 128;
+  EXPECT_FLOAT_EQ(gguf_architecture::AttentionScale(config), 1 / 12.0f);
+  config.blocks = 42;  // 9B
+  EXPECT_FLOAT_EQ(gguf_architecture::AttentionScale(config), 1 / std::sqrt(128.0f));
 }
 
 TEST(ExportGguf, TheUsualLlama3ScalingIsRecognised) {
