@@ -201,6 +201,10 @@ TEST(Json, ErrorsNameOriginAndKey) {
         << key;
   }
   EXPECT_THAT(ErrorText([&] { JsonField<size_t>(json, "b", "f", 1); }), HasSubstr("wrong type or range"));
+  EXPECT_THAT(ErrorText([] { ParseJson("[1e999]", "f"); }), HasSubstr("a number is out of range"));
+  const std::string deep = "{\"a\": " + std::string(200000, '[') + std::string(200000, ']') + "}";
+  EXPECT_THAT(ErrorText([&] { JsonField<size_t>(ParseJson(deep, "f"), "a", "f"); }),
+              HasSubstr("range: array"));
 }
 
 TEST(Hash, IsXxh3) {

@@ -5,6 +5,8 @@
 
 namespace addend {
 
+// Keeps the order of keys, which people like to read; finding one is linear, so files with many thousand keys
+// in one object (vocabularies, tensor lists) want another representation.
 using Json = nlohmann::ordered_json;
 
 // Throws Error "ORIGIN: not valid JSON: ..." on bad text.

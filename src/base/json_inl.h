@@ -28,6 +28,11 @@ bool Holds(const Json& value) {
     return true;  // containers: get<T>() checks
 }
 
+// Short, and safe for nesting of any depth.
+inline std::string Describe(const Json& value) {
+  return value.is_structured() ? std::string(value.type_name()) : value.dump().substr(0, 80);
+}
+
 }  // namespace json_detail
 
 template <typename T>
@@ -35,11 +40,11 @@ T JsonField(const Json& value, const char* key, std::string_view origin) {
   if (!value.is_object() || !value.contains(key)) throw Error(origin, ": '", key, "' is missing");
   const Json& field = value.at(key);
   if (!json_detail::Holds<T>(field))
-    throw Error(origin, ": '", key, "' has the wrong type or range: ", field.dump().substr(0, 80));
+    throw Error(origin, ": '", key, "' has the wrong type or range: ", json_detail::Describe(field));
   try {
     return field.get<T>();
   } catch (const Json::exception&) {
-    throw Error(origin, ": '", key, "' has the wrong type: ", field.dump().substr(0, 80));
+    throw Error(origin, ": '", key, "' has the wrong type: ", json_detail::Describe(field));
   }
 }
 
