@@ -14,6 +14,10 @@ namespace addend {
 namespace {
 
 constexpr size_t kWarmUpSteps = 5;
+// Each sequence comes back so often, which saves the teacher's time for new ones; scales alone hardly
+// overfit.
+constexpr size_t kEpochs = 3;
+constexpr size_t kFewestSequences = 64;
 constexpr double kSaveSeconds = 120;
 constexpr size_t kHeldOutChecks = 5;  // over the whole run, beside the one before it
 
@@ -126,7 +130,8 @@ class Distillation {
   }
 
   void TakeStep() {
-    const size_t length = text_.length, count = text_.training.size();
+    const size_t length = text_.length;
+    const size_t count = state_.total_steps > 0 ? SequencesFor(state_.total_steps) : text_.training.size();
     ids_.clear();
     Matrix normed(options_.batch * length, student_.config.hidden);
     for (size_t i = 0; i < options_.batch; ++i) {
@@ -168,16 +173,18 @@ class Distillation {
     return true;
   }
 
-  // A step costs its own time, and, as long as there are new sequences, the teacher's for them.
+  // A step costs its own time, and each sequence once the teacher's.
   size_t StepsIn(double seconds) const {
-    const auto batch = static_cast<double>(options_.batch);
     const double teaching = training_teacher_.seconds() / static_cast<double>(training_teacher_.computed());
     const double step = step_seconds_ / static_cast<double>(timed_steps_);
-    const double steps_on_new = seconds / (step + batch * teaching);
-    const auto sequences = static_cast<double>(text_.training.size());
-    const double steps =
-        steps_on_new * batch <= sequences ? steps_on_new : (seconds - sequences * teaching) / step;
-    return static_cast<size_t>(std::max(steps, 0.0));
+    const double teaching_of_a_step = static_cast<double>(options_.batch) * teaching / kEpochs;
+    const auto sequences = SequencesFor(static_cast<size_t>(seconds / (step + teaching_of_a_step)));
+    return static_cast<size_t>(std::max(0.0, (seconds - static_cast<double>(sequences) * teaching) / step));
+  }
+
+  size_t SequencesFor(size_t steps) const {
+    const size_t count = text_.training.size();
+    return std::clamp(steps * options_.batch / kEpochs, std::min(kFewestSequences, count), count);
   }
 
   bool CheckIsDue() const {
