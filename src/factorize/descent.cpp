@@ -11,7 +11,7 @@ namespace {
 
 // Enough for the well-conditioned systems of the scales; more changes nothing in the errors' fourth digit.
 constexpr size_t kScaleIterations = 60;
-constexpr double kScaleTolerance = 1e-4;
+constexpr double kScaleTolerance = 1e-5;
 
 // Passes over a factor in one round of flips, and the share of flipped signs below which the rounds end.
 constexpr size_t kFlipPasses = 2;

@@ -38,8 +38,9 @@ ADDEND_LOOP void Store(const Vec<W>& from, float* to) {
 template <typename T>
 ADDEND_LOOP void FastTanh(const T& x, T& result) {
   constexpr float kReachesOne = 4.97f;
-  T t = x > kReachesOne ? T{} + kReachesOne : x;
-  t = t < -kReachesOne ? T{} - kReachesOne : t;
+  const T high = T{} + kReachesOne, low = T{} - kReachesOne;
+  T t = x < high ? x : high;  // in this form the compiler makes it a minimum, without a branch
+  t = t > low ? t : low;
   const T y = t * t, yy = y * y;
   const T numerator = (135135 + 17325 * y) + yy * (378 + y);
   const T denominator = (135135 + 62370 * y) + yy * (3150 + 28 * y);

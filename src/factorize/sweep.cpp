@@ -21,10 +21,18 @@ float Gain(ConstMatrixView q, const SweepRule& rule) {
   return trace > 0 ? static_cast<float>(rule.beta * static_cast<double>(q.rows) / trace) : 0;
 }
 
+ADDEND_LOOP void SignOf(const float& z, float& s) {
+  s = std::copysign(1.0f, z);
+}
+template <typename V>
+ADDEND_LOOP void SignOf(const V& z, V& s) {
+  s = z >= 0 ? V{} + 1 : V{} - 1;
+}
+
 template <typename T>
 ADDEND_LOOP void Update(const T& z, bool hard, T& s) {
   if (hard) {
-    s = z > 0 ? T{} + 1 : (z < 0 ? T{} - 1 : s);
+    SignOf(z, s);
   } else {
     FastTanh(z, s);
   }
@@ -83,7 +91,6 @@ struct IndependentLoop {
           float* address = task->s + (first + c) * kLanes + v * W;
           Vec<W> old, s;
           Load<W>(address, old);
-          s = old;
           const Vec<W> z = force[c][v] + task->memory * diagonal_block[c * kPanel + c] * old;
           Update(z, task->hard, s);
           Store<W>(s, address);
@@ -112,7 +119,7 @@ size_t IndependentLanes() {
 // ---- Coupled columns: one column at a time, its entries in the lanes. ----
 
 constexpr size_t kSpan = 16;     // entries whose forces are in registers at once
-constexpr size_t kColumns = 32;  // columns between two products with the metric
+constexpr size_t kColumns = 64;  // columns between two products with the metric
 
 struct CoupledTask {
   const float* panels;  // PackPanels<kSpan> of q
@@ -159,19 +166,22 @@ struct CoupledLoop {
         const float* block = task->panels + first * task->rows + first * kSpan;
         alignas(64) float z[kSpan];
         Forces<W>(task, first, inverse_c, z);
-        Vec<W> force[kVecs];
-        for (size_t v = 0; v < kVecs; ++v) Load<W>(z + v * W, force[v]);
+        float force = z[0];
         for (size_t k = 0; k < kSpan; ++k) {
           float& entry = task->s[first + k];
-          float s = entry;
-          Update(force[k / W][k % W] + task->memory * block[k * kSpan + k] * entry, task->hard, s);
+          float s;
+          Update(force + task->memory * block[k * kSpan + k] * entry, task->hard, s);
           const float change = s - entry;
           entry = s;
           task->u[first + k] += task->c * change;
+          // The next force on its own: everything waits for it, and not for the vectors to come back from
+          // memory.
+          if (k + 1 < kSpan) force = z[k + 1] - change * block[k * kSpan + k + 1];
           for (size_t v = 0; v < kVecs; ++v) {
-            Vec<W> q;
+            Vec<W> later, q;
+            Load<W>(z + v * W, later);
             Load<W>(block + k * kSpan + v * W, q);
-            force[v] -= change * q;
+            Store<W>(later - change * q, z + v * W);
           }
         }
       }

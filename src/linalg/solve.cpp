@@ -24,8 +24,8 @@ double Dot(std::span<const float> x, std::span<const float> y) {
 
 // y = op(A) x
 void Multiply(CBLAS_TRANSPOSE op, ConstMatrixView a, std::span<const float> x, std::span<float> y) {
-  cblas_sgemv(CblasRowMajor, op, static_cast<blasint>(a.rows), static_cast<blasint>(a.cols), 1,
-              a.data, static_cast<blasint>(a.stride), x.data(), 1, 0, y.data(), 1);
+  cblas_sgemv(CblasRowMajor, op, static_cast<blasint>(a.rows), static_cast<blasint>(a.cols), 1, a.data,
+              static_cast<blasint>(a.stride), x.data(), 1, 0, y.data(), 1);
 }
 
 // Scales x to length 1, if it is not zero; returns its length before.
@@ -86,28 +86,32 @@ size_t ConjugateGradient(ConstMatrixView a, std::span<const float> rhs, std::spa
                 ", solution ", x.size());
   }
   SetUpBlas();
-  std::vector<float> inverse_diagonal(n), residual(n), preconditioned(n), direction(n), image(n);
-  for (size_t i = 0; i < n; ++i) inverse_diagonal[i] = a(i, i) > 0 ? 1 / a(i, i) : 0;
-  const auto precondition = [&] {
-    for (size_t i = 0; i < n; ++i) preconditioned[i] = inverse_diagonal[i] * residual[i];
-    return Dot(residual, preconditioned);
+  // Directions in which the diagonally scaled matrix is flatter than this are its null space, up to rounding.
+  constexpr double kFlat = 1e-6;
+  std::vector<float> diagonal(n), residual(n), preconditioned(n), direction(n), image(n);
+  for (size_t i = 0; i < n; ++i) diagonal[i] = std::max(a(i, i), 0.0f);
+  const auto precondition = [&](std::span<const float> from) {
+    for (size_t i = 0; i < n; ++i) preconditioned[i] = diagonal[i] > 0 ? from[i] / diagonal[i] : 0;
+    return Dot(from, preconditioned);
   };
+  const double goal = tolerance * tolerance * precondition(rhs);
   Multiply(CblasNoTrans, a, x, residual);
   for (size_t i = 0; i < n; ++i) residual[i] = rhs[i] - residual[i];
-  double rho = precondition();
-  const double goal = tolerance * tolerance * rho;
+  double rho = precondition(residual);
   direction = preconditioned;
   size_t iteration = 0;
   for (; iteration < max_iterations && rho > goal; ++iteration) {
     Multiply(CblasNoTrans, a, direction, image);
+    double scale = 0;
+    for (size_t i = 0; i < n; ++i) scale += static_cast<double>(direction[i]) * diagonal[i] * direction[i];
     const double curvature = Dot(direction, image);
-    if (!(curvature > 0)) break;  // the null space of a singular matrix, up to rounding
+    if (!(curvature > kFlat * scale)) break;
     const float step = static_cast<float>(rho / curvature);
     for (size_t i = 0; i < n; ++i) {
       x[i] += step * direction[i];
       residual[i] -= step * image[i];
     }
-    const double previous = std::exchange(rho, precondition());
+    const double previous = std::exchange(rho, precondition(residual));
     const float keep = static_cast<float>(rho / previous);
     for (size_t i = 0; i < n; ++i) direction[i] = preconditioned[i] + keep * direction[i];
   }
@@ -120,7 +124,8 @@ Envelope PowerIteration(ConstMatrixView v, size_t iterations) {
   SetUpBlas();
   Matrix magnitude(v.rows, v.cols);
   for (size_t i = 0; i < v.rows; ++i) {
-    std::transform(v.Row(i).begin(), v.Row(i).end(), magnitude.Row(i).begin(), [](float value) { return std::abs(value); });
+    std::transform(v.Row(i).begin(), v.Row(i).end(), magnitude.Row(i).begin(),
+                   [](float value) { return std::abs(value); });
   }
   // Unit vectors; one round is col = |v|^T row, row = |v| col.
   std::vector<float>&row = envelope.row, &col = envelope.col;
@@ -134,7 +139,8 @@ Envelope PowerIteration(ConstMatrixView v, size_t iterations) {
     size = Normalize(row);
   }
   const double n = static_cast<double>(v.rows), m = static_cast<double>(v.cols);
-  const double even = std::sqrt(size / std::sqrt(n * m));  // the size, spread so that both have the same mean square
+  const double even =
+      std::sqrt(size / std::sqrt(n * m));  // the size, spread so that both have the same mean square
   for (float& value : row) value = static_cast<float>(value * std::sqrt(n) * even);
   for (float& value : col) value = static_cast<float>(value * std::sqrt(m) * even);
   return envelope;

@@ -31,8 +31,8 @@ class Cholesky {
 // Improves x towards A x = rhs, A symmetric positive semidefinite, by conjugate gradients preconditioned with
 // the diagonal. The quadratic x^T A x - 2 rhs^T x never grows, so any number of iterations is a valid stop; a
 // singular A is no trouble, and a coordinate with a zero diagonal stays as it is. Stops when the residual is
-// `tolerance` times the first one. Returns the iterations done. Meant for systems that are too large, or too
-// near singular, to factor.
+// `tolerance` times the right-hand side (both in the norm of the inverse diagonal). Returns the iterations
+// done. Meant for systems that are too large, or too near singular, to factor.
 size_t ConjugateGradient(ConstMatrixView a, std::span<const float> rhs, std::span<float> x,
                          size_t max_iterations, double tolerance);
 

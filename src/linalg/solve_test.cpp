@@ -123,6 +123,15 @@ TEST(ConjugateGradient, NeverMakesTheQuadraticWorse) {
   }
 }
 
+TEST(ConjugateGradient, StaysAtASolutionOfASingularSystem) {
+  // Four times the same unknown: all directions but one are flat, and the start solves the system up to
+  // rounding.
+  const Matrix a(4, 4, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1});
+  std::vector<float> x = {0.1f, 0.2f, 0.3f, 0.4f};
+  ConjugateGradient(a, std::vector<float>{1.0000001f, 1, 1, 0.9999999f}, x, 50, 1e-5);
+  EXPECT_THAT(x, testing::Pointwise(testing::FloatNear(1e-4f), {0.1f, 0.2f, 0.3f, 0.4f}));
+}
+
 TEST(ConjugateGradient, LeavesUnknownsOfZeroRowsAlone) {
   const Matrix a(3, 3, {2, 0, 1, 0, 0, 0, 1, 0, 2});
   std::vector<float> x = {0, 5, 0};
