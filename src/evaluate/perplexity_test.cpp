@@ -1,5 +1,8 @@
 #include "evaluate/perplexity.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <csignal>
 #include <limits>
@@ -10,8 +13,6 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "evaluate/log_probability.h"
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
 #include "support.h"
 
 namespace addend {

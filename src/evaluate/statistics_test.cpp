@@ -1,6 +1,6 @@
 #include "evaluate/statistics.h"
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 
 namespace addend {
 namespace {

@@ -1,13 +1,14 @@
 #include "generate/sampler.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <limits>
 #include <map>
 #include <set>
 
 #include "base/error.h"
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
 
 namespace addend {
 namespace {

@@ -1,13 +1,14 @@
 #include "generate/session.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <csignal>
 
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/json.h"
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
 #include "support.h"
 #include "tokenizer/byte_alphabet.h"
 

@@ -1,8 +1,9 @@
 #include "generate/text_stream.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include "base/error.h"
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
 
 namespace addend {
 namespace {

@@ -1,11 +1,12 @@
 #include "model/kv_cache.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <string>
 #include <vector>
 
 #include "base/error.h"
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
 #include "tensor/half.h"
 
 namespace addend {

@@ -1,9 +1,9 @@
 #include "model/rope.h"
 
-#include <cmath>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
+#include <cmath>
 
 namespace addend {
 namespace {

@@ -9,8 +9,9 @@
 namespace addend {
 namespace {
 
-// Outputs decoded at a time: the tile stays in the L2 cache for usual widths.
-constexpr size_t kTileRows = 64;
+// Outputs decoded at a time, about: the library packs x anew for each tile, which fewer outputs would not
+// repay, and more would leave less to share among threads.
+constexpr size_t kTileRows = 256;
 
 // Up to here reading the weights takes longer than multiplying by them, and rows are decoded in registers.
 constexpr size_t kFewTokens = 8;
@@ -32,11 +33,18 @@ std::variant<StoredMatrix, PackedFactors> MakeRunnable(const Linear& linear, Thr
   return WithKernel(std::get<StoredMatrix>(linear.weight), pool);
 }
 
+// Even tiles, an even number of them: two or four threads end together. By the shape only, so that the number
+// of threads does not change the result.
+size_t TileRows(size_t rows) {
+  const size_t pairs = (rows + 2 * kTileRows - 1) / (2 * kTileRows);
+  return (rows + 2 * pairs - 1) / (2 * pairs);
+}
+
 // y = x * w^T.
 void DenseProductMany(const StoredMatrix& w, ConstMatrixView x, MatrixView y, ThreadPool& pool) {
-  const size_t tiles = (w.rows() + kTileRows - 1) / kTileRows;
-  pool.For(tiles, [&](size_t t) {
-    const size_t first = t * kTileRows, rows = std::min(kTileRows, w.rows() - first);
+  const size_t tile_rows = TileRows(w.rows());
+  pool.For((w.rows() + tile_rows - 1) / tile_rows, [&](size_t t) {
+    const size_t first = t * tile_rows, rows = std::min(tile_rows, w.rows() - first);
     Matrix tile(rows, w.cols());
     for (size_t r = 0; r < rows; ++r) w.ReadRow(first + r, tile.Row(r));
     Gemm(Op::kNone, x, Op::kTranspose, tile, y.Cols(first, rows), pool);

@@ -1,9 +1,10 @@
 #include "model/runnable_linear.h"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 
 #include "base/random.h"
-#include "gtest/gtest.h"
 
 namespace addend {
 namespace {
@@ -32,24 +33,25 @@ void ExpectProduct(const Matrix& w, std::span<const float> bias, const Matrix& x
   }
 }
 
-// One token and eight take the kernels that read stored rows; nine and more decode tiles. 130 outputs are two
-// tiles and a bit.
+// One token and eight take the kernels that read stored rows; nine and more decode tiles.
 constexpr size_t kTokens[] = {1, 3, 8, 9, 65};
 
 TEST(RunnableLinear, DenseWeightsOfEveryType) {
   ThreadPool pool(2);
-  const Matrix weight = RandomMatrix(130, 64, 1);
-  const std::vector<float> bias(130, 0.25f);
-  for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
-    const Linear linear{StoredMatrix::FromFloats(weight, type), bias};
-    const RunnableLinear runnable(linear, pool);
-    EXPECT_EQ(runnable.outputs(), 130u);
-    EXPECT_EQ(runnable.inputs(), 64u);
-    for (const size_t tokens : kTokens) {
-      const Matrix x = RandomMatrix(tokens, 64, 2);
-      Matrix y(tokens, 130);
-      runnable.Apply(x, y, pool, Precision::kNear);
-      ExpectProduct(linear.ToDense(), bias, x, y, Info(type).name.data());
+  for (const size_t outputs : {1, 130, 515}) {  // one tile, two, and four of unequal size
+    const Matrix weight = RandomMatrix(outputs, 64, 1);
+    const std::vector<float> bias(outputs, 0.25f);
+    for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
+      const Linear linear{StoredMatrix::FromFloats(weight, type), bias};
+      const RunnableLinear runnable(linear, pool);
+      EXPECT_EQ(runnable.outputs(), outputs);
+      EXPECT_EQ(runnable.inputs(), 64u);
+      for (const size_t tokens : kTokens) {
+        const Matrix x = RandomMatrix(tokens, 64, 2);
+        Matrix y(tokens, outputs);
+        runnable.Apply(x, y, pool, Precision::kNear);
+        ExpectProduct(linear.ToDense(), bias, x, y, Info(type).name.data());
+      }
     }
   }
 }

@@ -1,5 +1,8 @@
 #include "model/transformer.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -9,8 +12,6 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/random.h"
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
 #include "support.h"
 
 namespace addend {
