@@ -180,7 +180,8 @@ class Job {
     SaveModel(student_, candidate);
     Model written = LoadModel(candidate);
     report_.quality = MeasureQuality(written);
-    written.metadata.Set("addend.recipe", Recipe().dump());
+    // File names need not be UTF-8, JSON must be.
+    written.metadata.Set("addend.recipe", Recipe().dump(-1, ' ', false, Json::error_handler_t::replace));
     SaveModel(written, out_);
     report_.file = out_;
     report_.file_bytes = std::filesystem::file_size(out_);

@@ -15,7 +15,9 @@ class WorkFolderTest : public ::testing::Test {
  protected:
   WorkFolderTest() { std::filesystem::remove_all(path_); }
   ~WorkFolderTest() override { std::filesystem::remove_all(path_); }
-  const Path path_ = Path(::testing::TempDir()) / "addend_work_folder";
+  const Path path_ =
+      Path(::testing::TempDir()) /
+      (std::string("addend_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
   const Json settings_ = {{"bits", 1.0}, {"seed", 1}};
 };
 
