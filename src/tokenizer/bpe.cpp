@@ -83,16 +83,18 @@ const MergeRule* RuleTable::Find(TokenId left, TokenId right) const {
 Bpe::Bpe(const Vocabulary& vocabulary, const std::vector<bool>& is_plain, const Settings& settings,
          std::span<const MergeRule> rules)
     : settings_(settings) {
-  for (unsigned byte = 0; byte < 256; ++byte)
-    byte_tokens_[byte] = vocabulary.Find(ByteTokenText(byte)).value_or(kNone);
+  std::vector<bool> is_fallback(vocabulary.size());
+  if (settings_.unknown) is_fallback[*settings_.unknown] = true;
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const auto id = vocabulary.Find(ByteTokenText(byte));
+    byte_tokens_[byte] = id.value_or(kNone);
+    if (id) is_fallback[*id] = true;
+  }
   if (settings_.byte_level) symbol_of_.assign(256, kNone);
   for (TokenId id = 0; id < vocabulary.size(); ++id)
     if (is_plain[id]) ReadToken(id, vocabulary.Text(id));
-  for (const MergeRule& rule : rules) {
-    if (!is_plain[rule.result]) continue;
-    rules_.Insert(rule.left, rule.right) = rule;
-    AddNeighbours(vocabulary, rule);
-  }
+  for (const MergeRule& rule : rules)
+    if (is_plain[rule.result]) AddRule(vocabulary, is_fallback, rule);
 }
 
 void Bpe::ReadToken(TokenId id, const std::string& text) {
@@ -113,25 +115,21 @@ void Bpe::ReadToken(TokenId id, const std::string& text) {
   if (settings_.ignore_merges) words_.emplace(std::move(word), id);
 }
 
-bool Bpe::IsFallback(TokenId id) const {
-  return id == settings_.unknown ||
-         std::find(byte_tokens_.begin(), byte_tokens_.end(), id) != byte_tokens_.end();
-}
-
-// Inside the result, the last symbol of `left` stands next to the first of `right`.
-void Bpe::AddNeighbours(const Vocabulary& vocabulary, const MergeRule& rule) {
-  const std::string& left = vocabulary.Text(rule.left);
-  const std::string& right = vocabulary.Text(rule.right);
+void Bpe::AddRule(const Vocabulary& vocabulary, const std::vector<bool>& is_fallback, const MergeRule& rule) {
+  rules_.Insert(rule.left, rule.right) = rule;
+  // Inside the result, the last symbol of `left` stands next to the first of `right`.
+  const std::string_view left = vocabulary.Text(rule.left);
+  const std::string_view right = vocabulary.Text(rule.right);
   size_t first_length = 0;
   NextCodePoint(right, first_length);
-  const auto last = vocabulary.Find(std::string_view(left).substr(LastCharacter(left)));
-  const auto first = vocabulary.Find(std::string_view(right).substr(0, first_length));
+  const auto last = vocabulary.Find(left.substr(LastCharacter(left)));
+  const auto first = vocabulary.Find(right.substr(0, first_length));
   // Tokens that do not start from the characters of their own text: none are known, but a file may have them.
-  if (!last || !first || IsFallback(rule.left) || IsFallback(rule.right)) {
+  if (!last || !first || is_fallback[rule.left] || is_fallback[rule.right]) {
     may_cut_ = false;
-    return;
+  } else {
+    rules_.Insert(*last, *first);
   }
-  rules_.Insert(*last, *first);
 }
 
 // ---- Bpe: encoding ----

@@ -15,7 +15,7 @@
 
 namespace addend {
 
-// Neighbours `left` and `right` become `result`.
+// Neighbours `left` and `right` become `result`. None of the three is an empty text.
 struct MergeRule {
   TokenId left = 0;
   TokenId right = 0;
@@ -86,8 +86,7 @@ class Bpe {
   static constexpr TokenId kNone = UINT32_MAX;
 
   void ReadToken(TokenId id, const std::string& text);
-  void AddNeighbours(const Vocabulary& vocabulary, const MergeRule& rule);
-  bool IsFallback(TokenId id) const;
+  void AddRule(const Vocabulary& vocabulary, const std::vector<bool>& is_fallback, const MergeRule& rule);
 
   void AppendSymbols(std::string_view word, std::vector<TokenId>& symbols) const;
   bool AppendBytes(std::string_view character, std::vector<TokenId>& symbols) const;

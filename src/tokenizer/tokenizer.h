@@ -58,8 +58,8 @@ class Tokenizer {
   // "<|eot_id|>", ...).
   const std::vector<TokenId>& end_tokens() const;
   bool IsSpecial(TokenId id) const;
-  std::optional<TokenId> Find(
-      std::string_view token_text) const;    // as in the vocabulary: "<|im_end|>", "Ġthe"
+  // By its text in the vocabulary: "<|im_end|>", "Ġthe".
+  std::optional<TokenId> Find(std::string_view token_text) const;
   const std::string& chat_template() const;  // Jinja; empty if there is none
 
   // The tokenizer.* keys to store with a model: FromGguf(ToGguf()) equals *this, and GGUF tools understand

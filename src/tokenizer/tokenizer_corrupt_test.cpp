@@ -32,6 +32,8 @@ TEST(CorruptTokenizerJson, StructureIsChecked) {
       {"'model' is missing", [](Json& json) { json.erase("model"); }},
       {"'vocab'", [](Json& json) { json["model"] = 3; }},
       {"Unigram", [](Json& json) { json["model"]["type"] = "Unigram"; }},
+      {"'vocab'", [](Json& json) { json["model"].erase("vocab"); }},
+      {"'merges'", [](Json& json) { json["model"].erase("merges"); }},
       {"vocab",
        [](Json& json) {
          json["model"]["vocab"] = {{"a", "b"}};
@@ -39,13 +41,18 @@ TEST(CorruptTokenizerJson, StructureIsChecked) {
       {"vocab", [](Json& json) { json["model"]["vocab"]["a"] = -1; }},
       {"vocab", [](Json& json) { json["model"]["vocab"]["a"] = 1.5; }},
       {"4000000000", [](Json& json) { json["model"]["vocab"]["a"] = 4000000000; }},
-      {"16777216", [](Json& json) { json["model"]["vocab"]["a"] = 1 << 24; }},
+      {"4194304", [](Json& json) { json["model"]["vocab"]["a"] = 1 << 22; }},
       {"id 7 is both", [](Json& json) { json["model"]["vocab"]["new"] = 7; }},
       {"'zz', which does not exist",
        [](Json& json) {
          json["model"]["merges"][5] = {"z", "z"};
        }},
       {"merge 5 needs", [](Json& json) { json["model"]["merges"][5] = "new token"; }},
+      {"merge 5 has an empty token",
+       [](Json& json) {
+         json["model"]["vocab"][""] = 5000;
+         json["model"]["merges"][5] = {"a", ""};
+       }},
       {"not two tokens", [](Json& json) { json["model"]["merges"][5] = "new"; }},
       {"not two tokens", [](Json& json) { json["model"]["merges"][5] = "a b c"; }},
       {"3 tokens",
@@ -76,9 +83,9 @@ TEST(CorruptTokenizerJson, StructureIsChecked) {
        [](Json& json) {
          json["added_tokens"].push_back({{"id", 5}, {"content", "new"}});
        }},
-      {"16777216",
+      {"4194304",
        [](Json& json) {
-         json["added_tokens"].push_back({{"id", 1 << 24}, {"content", "new"}});
+         json["added_tokens"].push_back({{"id", 1 << 22}, {"content", "new"}});
        }},
       {"normalizer of type 'Precompiled'",
        [](Json& json) {

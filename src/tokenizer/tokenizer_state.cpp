@@ -92,6 +92,7 @@ std::vector<MergeRule> RulesFromMerges(const Vocabulary& vocabulary,
     return *id;
   };
   for (const auto& [left, right] : merges) {
+    if (left.empty() || right.empty()) throw Error(origin, ": merge ", rules.size(), " has an empty token");
     const TokenId left_id = find(left);
     const TokenId right_id = find(right);
     rules.push_back({left_id, right_id, find(left + right), static_cast<uint32_t>(rules.size())});

@@ -13,8 +13,8 @@ namespace addend {
 
 class Vocabulary {
  public:
-  // Far above any real vocabulary (262,144): a wild id in a bad file must not become gigabytes.
-  static constexpr TokenId kMaxId = (1u << 24) - 1;
+  // Far above any real vocabulary (262,144): a wild id in a bad file must not take the memory.
+  static constexpr TokenId kMaxId = (1u << 22) - 1;
 
   Vocabulary() = default;
   // Ids may have gaps. Error when an id is above kMaxId or has two texts, when a text has two ids or is not
