@@ -1,10 +1,12 @@
 // Perplexity, and the divergence of one model from another, under the two protocols that the field uses. Both
-// cut the tokens of a text into windows of c that do not overlap, and start each without context:
-// - hf: all c - 1 predictions of each window count (Hugging Face's and most papers' way).
-// - llama.cpp: only the predictions of the tokens at positions c/2 .. c-1 count, so that each has context
-// (the
-//   program llama-perplexity starts one later, at c/2 + 1). Where the tokenizer asks for a BOS, it takes the
-//   place of each window's first token.
+// cut the tokens of a text into windows of c that do not overlap, and start each without context.
+//
+// hf: all c - 1 predictions of each window count (Hugging Face's and most papers' way).
+//
+// llama.cpp: only the predictions of the tokens at positions c/2 .. c-1 count, so that each has context.
+// Where the tokenizer asks for a BOS, it takes the place of each window's first token. (The program
+// llama-perplexity starts one prediction later, at position c/2 + 1.)
+//
 // Perplexities under different protocols, or with different c, cannot be compared.
 #pragma once
 #include <optional>

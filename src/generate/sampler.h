@@ -10,16 +10,15 @@
 
 namespace addend {
 
-// The filters apply in this order, as in llama.cpp; each value that switches one off is given.
+// The filters apply in this order, as in llama.cpp.
 struct SamplingOptions {
-  float repetition_penalty =
-      1;  // divides positive and multiplies negative logits of recent tokens (CTRL); 1 = off
+  // Divides positive and multiplies negative logits of recent tokens (CTRL, arXiv 1909.05858); 1 = off.
+  float repetition_penalty = 1;
   size_t repetition_window = 64;  // how many tokens are recent
   size_t top_k = 40;              // only the k most likely; 0 = off
   float top_p = 0.95f;            // only the fewest tokens that together have this probability; 1 = off
-  float min_p = 0.05f;  // only those with at least this share of the best one's probability; 0 = off
-  float temperature =
-      0.8f;  // flattens (> 1) or sharpens (< 1) what is left; 0 = always the most likely token
+  float min_p = 0.05f;            // only those with this share of the best one's probability; 0 = off
+  float temperature = 0.8f;       // flattens (> 1) or sharpens (< 1) what is left; 0 = the most likely
   uint64_t seed = 1;
 
   void Validate() const;  // throws Error naming the option that is out of range

@@ -23,15 +23,13 @@ struct GenerateOptions {
 };
 
 enum class FinishReason { kEndToken, kStopString, kMaxTokens, kContextFull, kInterrupted };
-std::string_view Name(
-    FinishReason reason);  // "end of text", "stop string", "token limit", "context full", "interrupted"
+std::string_view Name(FinishReason reason);  // for people: "end of text", "stop string", ...
 
 struct GenerateStatistics {
   size_t prompt_tokens = 0;  // all of them
   size_t reused_tokens = 0;  // those whose keys and values were there from the call before
   double prompt_seconds = 0;
-  size_t decoded_tokens =
-      0;  // passes through the model after the prompt's: one less than the tokens generated
+  size_t decoded_tokens = 0;  // passes after the prompt's: one less than the tokens generated
   double decode_seconds = 0;
 
   double PromptTokensPerSecond() const;  // of those not reused; 0 when nothing was measured

@@ -176,8 +176,8 @@ void Transformer::AttendRun(size_t index, const Run& run) {
   const AttentionOptions options{.scale = config_.attention_scale,
                                  .softcap = config_.attention_softcap,
                                  .window = config_.slides[index] ? config_.sliding_window : 0};
-  const size_t group =
-      config_.heads / config_.kv_heads * config_.head_dim;  // columns that share a key-value head
+  // Columns of the query heads that share a key-value head.
+  const size_t group = config_.heads / config_.kv_heads * config_.head_dim;
   const size_t parts = (run.rows + kAttentionRows - 1) / kAttentionRows;
   pool_.For(config_.kv_heads * parts, [&](size_t item) {
     const size_t head = item / parts, first = item % parts * kAttentionRows;
