@@ -37,8 +37,6 @@ ctest --preset sanitize -j "$(nproc)"
 step "build with Clang, its warnings as errors"
 cmake --preset clang -DADDEND_BENCH=OFF >/dev/null
 cmake --build --preset clang
-step "clang-tidy"
-scripts/tidy.sh build/clang
 
 step "fuzz the parsers for a short while"
 cmake --preset fuzz >/dev/null
