@@ -14,7 +14,7 @@ void ExpectRealGolden(const Tokenizer& tokenizer, const Json& golden, const char
   for (const Json& example : golden.at("cases")) {
     const auto text = example.at("text").get<std::string>();
     EXPECT_EQ(tokenizer.Encode(text, {.parse_special = true}), Ids(example.at("ids"))) << text;
-    EXPECT_EQ(tokenizer.Decode(Ids(example.at("ids"))), example.at("decoded")) << text;
+    EXPECT_EQ(tokenizer.Decode(Ids(example.at("ids"))), example.at("decoded").get<std::string>()) << text;
   }
 }
 
