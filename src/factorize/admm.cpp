@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/interrupt.h"
 #include "linalg/gemm.h"
 #include "linalg/solve.h"
 
@@ -130,6 +131,7 @@ Factors Admm(const Objective& objective, size_t rank, const AdmmSettings& settin
   // The ramp ends a few steps before the last.
   const float ramp_steps = static_cast<float>(std::max<size_t>(settings.steps, 4) - 3);
   for (size_t step = 0; step < settings.steps; ++step) {
+    ThrowIfInterrupted();
     const float x = std::min(1.0f, static_cast<float>(step) / ramp_steps);
     const float ramp = x * x * x;
     UpdateFactor(A_t, Op::kNone, objective.weight, ramp, settings, B, pool);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/interrupt.h"
 #include "linalg/gemm.h"
 #include "linalg/solve.h"
 
@@ -189,6 +190,7 @@ void Descent::FitScales() {
 void Descent::Flip(size_t max_rounds) {
   const double few = kFewFlips * static_cast<double>(factors_.A_t.size() + factors_.B.size());
   for (size_t round = 0; round < max_rounds; ++round) {
+    ThrowIfInterrupted();
     const Matrix old_A_t = factors_.A_t, old_B = factors_.B;
     SweepA(SweepRule{}, kFlipPasses);
     SweepB(SweepRule{}, kFlipPasses);

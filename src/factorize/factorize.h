@@ -38,8 +38,7 @@ struct FactorizeOptions {
   // Steps of the ADMM: the whole of "dbf-admm" and "nanoquant-admm", the start of "dbf". 0 = by method and
   // effort.
   size_t admm_steps = 0;
-  // Steps of the annealing of "dbf". 0 = by effort; what effort "fast" does (no annealing with H) is not
-  // asked for by a number.
+  // Steps of the annealing of "dbf". 0 = by effort; with H, "fast" has none.
   size_t anneal_steps = 0;
   // H is estimated from finitely many tokens: its diagonal counts (1 + covariance_damping) times. 0.3 suits
   // 16 thousand tokens, and anything from 0.1 to 0.5 is within 3 %; less with more text.
@@ -47,18 +46,18 @@ struct FactorizeOptions {
 };
 
 struct FactorizeResult {
-  FactoredWeight weight;      // its scales are already rounded to fp16, as a file holds them
-  double weighted_error = 0;  // of `weight`, relative; 0 when the (weighted) matrix is zero
-  double output_error =
-      0;               // of `weight`, relative, with H as given (undamped); weighted_error when there is no H
-  double seconds = 0;  // wall clock
+  FactoredWeight weight;  // its scales are already rounded to fp16, as a file holds them
+  // Both relative, and 0 when the weighted matrix is zero.
+  double weighted_error = 0;
+  double output_error = 0;  // with H as given, undamped; equals weighted_error when there is no H
+  double seconds = 0;       // wall clock
 };
 
 // The same result for the same problem, options and BLAS kernels, whatever the number of threads.
 // Importances and the diagonal of H are floored at 1e-6 of their mean: what never fired in calibration may
 // still fire. Throws Error for shapes that do not fit, rank 0, an unknown method, or values that are not
-// finite (or, for importances and the diagonal of H, negative). A zero matrix, zero rows or columns and
-// inputs that never fired are valid.
+// finite (or, for importances and the diagonal of H, negative); Interrupted after Ctrl-C. A zero matrix, zero
+// rows or columns and inputs that never fired are valid.
 FactorizeResult Factorize(const FactorizeProblem& problem, const FactorizeOptions& options, ThreadPool& pool);
 
 struct MethodInfo {
