@@ -82,11 +82,13 @@ Json ToJson(const Row& row) {
 }
 
 std::string ToText(const std::string& name, double bytes, const std::vector<Row>& rows) {
+  const int width = static_cast<int>(std::max<size_t>(name.size(), 5));
+  const std::string line(static_cast<size_t>(width), '-');
   std::string text =
-      "| model                | size       | target | threads | test     | tokens/s            |\n"
-      "|----------------------|-----------:|--------|--------:|----------|--------------------:|\n";
+      Format("| %-*s |       size | target | threads |   test |            tokens/s |\n", width, "model") +
+      "|-" + line + "-|-----------:|--------|--------:|-------:|--------------------:|\n";
   for (const Row& row : rows) {
-    text += Format("| %-20s | %10s | %-6s | %7zu | %-8s | %11.2f +- %5.2f |\n", name.c_str(),
+    text += Format("| %-*s | %10s | %-6s | %7zu | %6s | %9.2f +- %6.2f |\n", width, name.c_str(),
                    SizeText(bytes).c_str(), std::string(Name(CurrentTarget())).c_str(), row.threads,
                    row.test.c_str(), row.tokens_per_second.mean(), row.StandardDeviation());
   }

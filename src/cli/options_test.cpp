@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "cli/output.h"
 
@@ -51,7 +52,7 @@ TEST(ParseNumber, RefusesWhatIsNoNumberOrOutOfRange) {
 }
 
 TEST(CheckOutput, RefusesTheSourceAndAMissingFolder) {
-  const Path folder = Path(testing::TempDir()) / "addend_check_output";
+  const Path folder = Path(testing::TempDir()) / ("addend_check_output" + std::to_string(getpid()));
   std::filesystem::create_directories(folder);
   const Path source = folder / "a.gguf";
   WriteFileAtomically(source, "x");
