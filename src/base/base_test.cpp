@@ -85,7 +85,8 @@ TEST_F(FileTest, ErrorsNameTheFileAndTheReason) {
   EXPECT_THAT(ErrorText([&] { MappedFile(path_ / "missing"); }),
               HasSubstr("missing: cannot open: No such file"));
   EXPECT_THAT(ErrorText([&] { MappedFile file(path_); }), HasSubstr("not a regular file"));
-  EXPECT_THAT(ErrorText([&] { AtomicFile file(path_); }), HasSubstr("is a directory"));
+  EXPECT_THAT(ErrorText([&] { AtomicFile file(path_); }), HasSubstr("not a regular file"));
+  EXPECT_THAT(ErrorText([&] { AtomicFile file("/dev/null"); }), HasSubstr("not a regular file"));
   EXPECT_THAT(ErrorText([&] { AtomicFile file(path_ / "no" / "folder"); }),
               HasSubstr("cannot write: No such file"));
 }

@@ -71,7 +71,10 @@ MappedFile::~MappedFile() {
 
 AtomicFile::AtomicFile(const Path& path)
     : path_(path), temporary_(path.string() + ".partial-" + std::to_string(getpid())) {
-  if (std::filesystem::is_directory(path)) throw Error(path.string(), ": cannot write: it is a directory");
+  // Renaming over a device or a pipe would replace it.
+  if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) {
+    throw Error(path.string(), ": cannot write: it is there and is not a regular file");
+  }
   descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor_ < 0) throw Error(path.string(), ": cannot write: ", std::strerror(errno));
 }
