@@ -18,6 +18,7 @@
 #include "base/progress.h"
 #include "base/random.h"
 #include "base/threads.h"
+#include "support.h"
 
 namespace addend {
 namespace {
@@ -26,10 +27,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class Folder : public ::testing::Test {
+class FileTest : public ::testing::Test {
  protected:
-  void SetUp() override { std::filesystem::create_directories(path_); }
-  void TearDown() override { std::filesystem::remove_all(path_); }
   std::vector<std::string> Names() const {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(path_))
@@ -37,9 +36,8 @@ class Folder : public ::testing::Test {
     std::sort(names.begin(), names.end());
     return names;
   }
-  Path path_ =
-      Path(::testing::TempDir()) /
-      ("addend_base_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+  const test::TemporaryFolder folder_;
+  const Path path_ = folder_.path();
 };
 
 template <typename Work>
@@ -61,8 +59,6 @@ TEST(Error, ContextStandsInFront) {
 TEST(Error, ContextKeepsAnInterruptAnInterrupt) {
   EXPECT_THROW(WithContext("block 3", [] { throw Interrupted("stopped"); }), Interrupted);
 }
-
-using FileTest = Folder;
 
 TEST_F(FileTest, CommitReplacesTheOldContent) {
   WriteFileAtomically(path_ / "a", "old");
@@ -222,14 +218,14 @@ TEST(Progress, TextsForPeople) {
 }
 
 TEST(Progress, PlainLinesWhenRedirected) {
-  const Path path = Path(::testing::TempDir()) / "addend_progress.txt";
+  const test::TemporaryFolder folder;
+  const Path path = folder / "progress.txt";
   std::FILE* file = std::fopen(path.c_str(), "w");
   const Progress progress = ConsoleProgress(file);
   for (int i = 0; i <= 100; ++i) progress({"factorize", double(i), 100, ""});
   progress({"distil", 5, 5, "done"});
   std::fclose(file);
   EXPECT_EQ(ReadTextFile(path), "factorize: 0%, 0 s\nfactorize: 100%, 0 s\ndistil: 100%, 0 s, done\n");
-  std::filesystem::remove(path);
 }
 
 TEST(Interrupt, IsAFlag) {

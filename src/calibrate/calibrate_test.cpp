@@ -41,15 +41,11 @@ Tokenizer ByteTokenizer() {
 
 class CalibrationTextTest : public ::testing::Test {
  protected:
-  void SetUp() override { std::filesystem::create_directories(folder_); }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
   Path File(const std::string& name, char letter, size_t size) {
     WriteFileAtomically(folder_ / name, std::string(size, letter));
     return folder_ / name;
   }
-  const Path folder_ =
-      Path(::testing::TempDir()) /
-      (std::string("addend_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  const test::TemporaryFolder folder_;
   const Tokenizer tokenizer_ = ByteTokenizer();
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "compress/stored_results.h"
+#include "support.h"
 
 namespace addend {
 namespace {
@@ -13,11 +14,8 @@ using ::testing::HasSubstr;
 
 class WorkFolderTest : public ::testing::Test {
  protected:
-  WorkFolderTest() { std::filesystem::remove_all(path_); }
-  ~WorkFolderTest() override { std::filesystem::remove_all(path_); }
-  const Path path_ =
-      Path(::testing::TempDir()) /
-      (std::string("addend_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  const test::TemporaryFolder folder_;
+  const Path path_ = folder_ / "work";
   const Json settings_ = {{"bits", 1.0}, {"seed", 1}};
 };
 

@@ -1,7 +1,6 @@
 // What the tests of this folder share. For tests only.
 #pragma once
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <functional>
 #include <map>
@@ -21,25 +20,6 @@ inline constexpr const char* kTinyModels[] = {"llama", "llama3-rope", "mistral",
 inline Path TinyModel(const std::string& name) {
   return GoldenPath("tiny_models") / name;
 }
-
-// A folder of its own for each test, removed at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder()
-      : path_(Path(testing::TempDir()) / ("addend-model-" + std::to_string(getpid()) + "-" +
-                                          testing::UnitTest::GetInstance()->current_test_info()->name())) {
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const Path& path() const { return path_; }
-  Path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  Path path_;
-};
 
 // A copy of a tiny model's folder with a changed config.json.
 inline void CopyWithConfig(const std::string& name, const Path& folder,

@@ -39,11 +39,9 @@ GgufMetadata Without(const GgufMetadata& keys, std::string_view unwanted) {
 }
 
 Tokenizer ThroughGgufFile(const Tokenizer& tokenizer) {
-  const Path path = testing::TempDir() + "tokenizer_golden_test.gguf";
-  GgufWriter(path, tokenizer.ToGguf()).Commit();
-  const Tokenizer read = LoadTokenizer(path);
-  std::filesystem::remove(path);
-  return read;
+  const test::TemporaryFolder folder;
+  GgufWriter(folder / "tokenizer.gguf", tokenizer.ToGguf()).Commit();
+  return LoadTokenizer(folder / "tokenizer.gguf");
 }
 
 class RealTokenizer : public testing::TestWithParam<std::string> {};

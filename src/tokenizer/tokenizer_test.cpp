@@ -136,11 +136,10 @@ TEST(Tokenizer, ThreadsShareOne) {
 
 class Folder : public testing::Test {
  protected:
-  Folder() : path_(testing::TempDir() + "tokenizer_folder") { std::filesystem::create_directories(path_); }
-  ~Folder() override { std::filesystem::remove_all(path_); }
-  void Write(const char* name, const std::string& text) { std::ofstream(path_ / name) << text; }
+  void Write(const char* name, const std::string& text) { std::ofstream(folder_ / name) << text; }
 
-  Path path_;
+  const test::TemporaryFolder folder_;
+  const Path path_ = folder_.path();
   Json golden_ = test::ReadGolden("tokenizer_small/byte_level");
 };
 
