@@ -26,7 +26,9 @@ void ExpectSmallGolden(const Tokenizer& tokenizer, const Json& golden, const cha
     EXPECT_EQ(tokenizer.Encode(text, {.parse_special = true}), ids) << text;
     EXPECT_EQ(tokenizer.Encode(text), Ids(example.at("plain_ids"))) << text;
     EXPECT_EQ(tokenizer.Decode(ids), example.at("decoded").get<std::string>()) << text;
-    EXPECT_EQ(tokenizer.Decode(ids, /*skip_special=*/true), example.at("decoded_without_special")) << text;
+    EXPECT_EQ(tokenizer.Decode(ids, /*skip_special=*/true),
+              example.at("decoded_without_special").get<std::string>())
+        << text;
   }
 }
 
