@@ -9,9 +9,11 @@
 namespace addend {
 namespace {
 
-// 1 / c, and 0 where c is so small that nothing in the column matters.
+// A column of a smaller scale is left as if its scale were zero: nothing in it matters.
+constexpr float kNegligible = 1e-20f;
+
 float Inverse(float c) {
-  return std::abs(c) > 1e-20f ? 1 / c : 0;
+  return std::abs(c) > kNegligible ? 1 / c : 0;
 }
 
 // beta / mean diag q: what turns a force into the argument of tanh.
@@ -134,7 +136,7 @@ struct CoupledTask {
 };
 
 struct CoupledLoop {
-  // The forces of kSpan entries from `first` on, divided by c, with the entries' own reaction.
+  // z: the forces of kSpan entries from `first` on, divided by c; the reaction of each on itself is in them.
   template <size_t W>
   ADDEND_LOOP static void Forces(const CoupledTask* task, size_t first, float inverse_c, float* z) {
     constexpr size_t kVecs = kSpan / W, kChains = 4;  // independent sums, to hide the latency of additions
@@ -244,7 +246,7 @@ void SweepCoupled(ConstMatrixView q, ConstMatrixView f_t, std::span<const float>
       const CoupledTask task = {panels.data(),
                                 rows,
                                 forces.Row(j).data(),
-                                std::abs(c[j]) > 1e-20f ? c[j] : 0,
+                                std::abs(c[j]) > kNegligible ? c[j] : 0,
                                 u.Row(j - first).data(),
                                 entries.Row(j).data(),
                                 passes,
