@@ -95,6 +95,12 @@ TEST_F(FileTest, AFullDiskIsAnError) {
   EXPECT_THAT(ErrorText([&] { file.Write("x"); }), HasSubstr("a: cannot write: No space left on device"));
 }
 
+TEST_F(FileTest, PlainTextHasOneKindOfLineEnd) {
+  WriteFileAtomically(path_ / "a", "one\r\ntwo\rthree\n\r\n\r");
+  EXPECT_EQ(ReadPlainText(path_ / "a"), "one\ntwo\nthree\n\n\n");
+  EXPECT_EQ(ReadTextFile(path_ / "a"), "one\r\ntwo\rthree\n\r\n\r");
+}
+
 TEST_F(FileTest, EmptyFilesMapToEmptySpans) {
   WriteFileAtomically(path_ / "a", "");
   EXPECT_THAT(MappedFile(path_ / "a").bytes(), IsEmpty());

@@ -122,6 +122,17 @@ std::string ReadTextFile(const Path& path) {
   return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
+std::string ReadPlainText(const Path& path) {
+  std::string text = ReadTextFile(path);
+  size_t kept = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') continue;
+    text[kept++] = text[i] == '\r' ? '\n' : text[i];
+  }
+  text.resize(kept);
+  return text;
+}
+
 void WriteFileAtomically(const Path& path, std::string_view content) {
   AtomicFile file(path);
   file.Write(content);

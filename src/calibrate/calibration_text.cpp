@@ -29,9 +29,7 @@ std::vector<TokenId> Prefix(const Tokenizer& tokenizer) {
 
 Sequences CutFile(const Path& file, const Tokenizer& tokenizer, size_t length) {
   const std::vector<TokenId> prefix = Prefix(tokenizer);
-  const MappedFile mapped(file);
-  const std::string_view text(reinterpret_cast<const char*>(mapped.bytes().data()), mapped.bytes().size());
-  const std::vector<TokenId> tokens = tokenizer.Encode(text);
+  const std::vector<TokenId> tokens = tokenizer.Encode(ReadPlainText(file));
   if (prefix.size() >= length) throw Error("calibration sequences of ", length, " tokens are too short");
   const size_t step = length - prefix.size();
   Sequences sequences;

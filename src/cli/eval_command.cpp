@@ -32,7 +32,7 @@ std::optional<TokenId> LeadingBos(const Tokenizer& tokenizer) {
 }
 
 Measured Measure(const Arguments& arguments) {
-  const std::string text = ReadTextFile(arguments.text);
+  const std::string text = ReadPlainText(arguments.text);
   const Model model = LoadCheckedModel(arguments.model);
   const Tokenizer tokenizer = LoadTokenizer(arguments.model);
   const std::vector<TokenId> ids = tokenizer.Encode(text);

@@ -60,7 +60,7 @@ class Job {
   // Everything that the result depends on; two jobs with equal settings may share a work folder.
   Json Settings() const {
     Json files = Json::array();
-    for (const Path& file : options_.calibration) files.push_back(HashText(Hash64(MappedFile(file).bytes())));
+    for (const Path& file : options_.calibration) files.push_back(HashText(Hash64(ReadTextFile(file))));
     return {{"addend", kVersion},
             {"model", HashText(HashOf(dense_))},
             {"bits", options_.bits},
