@@ -54,8 +54,8 @@ class AtomicFile {
 };
 
 std::string ReadTextFile(const Path& path);  // "-" reads standard input
-// For texts that a model is measured or calibrated on: also turns the line ends CRLF and CR into LF, as Python's
-// text mode does and so every published evaluation.
+// For texts that a model is measured or calibrated on: also turns the line ends CRLF and CR into LF, as
+// Python's text mode does and so every published evaluation.
 std::string ReadPlainText(const Path& path);
 void WriteFileAtomically(const Path& path, std::string_view content);
 
