@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/interrupt.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 
@@ -15,6 +16,7 @@ struct Arguments {
 };
 
 void Run(const Arguments& arguments) {
+  CatchInterrupts();
   CheckOutput(arguments.model, arguments.out);
   const Model model = LoadCheckedModel(arguments.model);
   if (arguments.out.extension() == ".gguf") {

@@ -16,25 +16,16 @@
 namespace addend {
 namespace {
 
-// Rows (or columns) of the result in one call of the library. 192 keeps 95 % of the speed of an unsplit call,
-// and gives two threads something to share from 384 on.
-constexpr size_t kChunk = 192;
-constexpr size_t kChunkMultiple = 16;  // one vector of floats
+// The result in one call of the library: a tile of this size has the speed of a whole product.
+constexpr size_t kTileRows = 256, kTileCols = 192;
+constexpr size_t kVector = 16;  // floats
 
-size_t ChunkSize(size_t extent) {
-  const size_t chunks = (extent + kChunk - 1) / kChunk;
-  const size_t even = (extent + chunks - 1) / chunks;
-  return (even + kChunkMultiple - 1) / kChunkMultiple * kChunkMultiple;
-}
-
-// Calls body(first, count) for the chunks of [0, extent).
-template <typename Body>
-void ForChunks(size_t extent, ThreadPool& pool, Body&& body) {
-  const size_t chunk = ChunkSize(extent);
-  pool.For((extent + chunk - 1) / chunk, [&](size_t i) {
-    const size_t first = i * chunk;
-    body(first, std::min(chunk, extent - first));
-  });
+// The size of equal tiles, none above `largest`. More than one tile means a multiple of `multiple`, so that
+// threads end together.
+size_t TileSize(size_t extent, size_t largest, size_t multiple) {
+  if (extent <= largest) return extent;
+  const size_t tiles = (extent + largest * multiple - 1) / (largest * multiple) * multiple;
+  return (extent + tiles * kVector - 1) / (tiles * kVector) * kVector;
 }
 
 size_t Rows(Op op, ConstMatrixView m) {
@@ -100,7 +91,9 @@ void AddSymmetric(Op op, ConstMatrixView a, float alpha, MatrixView c, ThreadPoo
   CheckShapes(op, a, other, a, c);
   SetUpBlas();
   if (a.rows == 0 || a.cols == 0) return;
-  ForChunks(c.rows, pool, [&](size_t first, size_t count) {
+  const size_t tile = TileSize(c.rows, kTileCols, 1);
+  pool.For((c.rows + tile - 1) / tile, [&](size_t i) {
+    const size_t first = i * tile, count = std::min(tile, c.rows - first);
     SerialGemm(op, RowsOf(op, a, first, count), other, RowsOf(op, a, 0, first + count),
                c.Rows(first, count).Cols(0, first + count), alpha, 1);
   });
@@ -156,15 +149,14 @@ void Gemm(Op op_a, ConstMatrixView a, Op op_b, ConstMatrixView b, MatrixView c, 
   SetUpBlas();
   if (c.rows == 0 || c.cols == 0) return;
   if (Cols(op_a, a) == 0) return Scale(c, beta);
-  if (c.rows >= c.cols) {
-    ForChunks(c.rows, pool, [&](size_t first, size_t count) {
-      SerialGemm(op_a, RowsOf(op_a, a, first, count), op_b, b, c.Rows(first, count), alpha, beta);
-    });
-  } else {
-    ForChunks(c.cols, pool, [&](size_t first, size_t count) {
-      SerialGemm(op_a, a, op_b, ColsOf(op_b, b, first, count), c.Cols(first, count), alpha, beta);
-    });
-  }
+  const size_t tile_rows = TileSize(c.rows, kTileRows, 1), tile_cols = TileSize(c.cols, kTileCols, 2);
+  const size_t across = (c.cols + tile_cols - 1) / tile_cols, down = (c.rows + tile_rows - 1) / tile_rows;
+  pool.For(across * down, [&](size_t i) {
+    const size_t row = i / across * tile_rows, rows = std::min(tile_rows, c.rows - row);
+    const size_t col = i % across * tile_cols, cols = std::min(tile_cols, c.cols - col);
+    SerialGemm(op_a, RowsOf(op_a, a, row, rows), op_b, ColsOf(op_b, b, col, cols),
+               c.Rows(row, rows).Cols(col, cols), alpha, beta);
+  });
 }
 
 void AddGram(ConstMatrixView a, float alpha, MatrixView c, ThreadPool& pool) {

@@ -1,4 +1,4 @@
-// Dense products over OpenBLAS, which is kept at one thread; parallelism is ours, in chunks of fixed size, so
+// Dense products over OpenBLAS, which is kept at one thread; parallelism is ours, in tiles of fixed size, so
 // that the result is the same for any number of threads.
 #pragma once
 #include <string>

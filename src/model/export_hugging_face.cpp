@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/json.h"
 #include "formats/safetensors.h"
 #include "model/export_tokenizer.h"
@@ -252,7 +253,10 @@ class FolderPlanner {
 void WriteSafetensors(const Path& path, const TensorPlan& plan) {
   SafetensorsWriter writer(path);
   for (const PlannedTensor& tensor : plan) writer.Describe(tensor.name, tensor.type, tensor.shape);
-  for (const PlannedTensor& tensor : plan) writer.Data(tensor.make().bytes());
+  for (const PlannedTensor& tensor : plan) {
+    ThrowIfInterrupted();
+    writer.Data(tensor.make().bytes());
+  }
   writer.Commit();
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/interrupt.h"
 #include "formats/gguf.h"
 #include "model/compressed_format.h"
 
@@ -44,7 +45,10 @@ void WriteGguf(const Path& path, GgufMetadata metadata, const TensorPlan& plan) 
   for (const PlannedTensor& tensor : plan) {
     writer.Describe(tensor.name, tensor.type, {tensor.shape.rbegin(), tensor.shape.rend()});
   }
-  for (const PlannedTensor& tensor : plan) writer.Data(tensor.make().bytes());
+  for (const PlannedTensor& tensor : plan) {
+    ThrowIfInterrupted();
+    writer.Data(tensor.make().bytes());
+  }
   writer.Commit();
 }
 

@@ -7,9 +7,9 @@
 
 #include "base/error.h"
 #include "kernels/vector_ops.h"
+#include "linalg/gemm.h"
 #include "train/rms_norm.h"
 #include "train/row_math.h"
-#include "train/tiled_product.h"
 
 namespace addend {
 namespace {
@@ -148,7 +148,7 @@ void TrainHead::BackwardChunk(ConstMatrixView x, ConstMatrixView normed, ConstMa
   const Borrowed d_normed = workspace.Borrow(x.rows, x.cols);
   d_normed.SetZero();
   ForHeadRows(workspace, [&](size_t first, ConstMatrixView head) {
-    TiledProduct(d_logits.Cols(first, head.rows), Op::kNone, head, d_normed, 1, workspace);
+    Gemm(Op::kNone, d_logits.Cols(first, head.rows), Op::kNone, head, d_normed, workspace.pool, 1, 1);
   });
   if (gradients != nullptr && !gradients->weight.empty()) {
     Gemm(Op::kTranspose, d_logits, Op::kNone, normed, gradients->weight, workspace.pool, 1, 1);
@@ -160,7 +160,7 @@ void TrainHead::BackwardChunk(ConstMatrixView x, ConstMatrixView normed, ConstMa
 
 void TrainHead::Logits(ConstMatrixView normed, MatrixView logits, Workspace& workspace) const {
   ForHeadRows(workspace, [&](size_t first, ConstMatrixView head) {
-    TiledProduct(normed, Op::kTranspose, head, logits.Cols(first, head.rows), 0, workspace);
+    Gemm(Op::kNone, normed, Op::kTranspose, head, logits.Cols(first, head.rows), workspace.pool);
   });
   if (softcap_ != 0) workspace.pool.For(logits.rows, [&](size_t t) { Softcap(softcap_, logits.Row(t)); });
 }

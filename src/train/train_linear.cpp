@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "kernels/vector_ops.h"
+#include "linalg/gemm.h"
 #include "train/row_math.h"
-#include "train/tiled_product.h"
 
 namespace addend {
 namespace {
@@ -31,7 +31,7 @@ void AddTo(std::span<float> sums, std::span<const float> x) {
 
 void LinearGradient::SetZero() {
   for (std::vector<float>* values : {&a, &mid, &b, &bias}) std::ranges::fill(*values, 0.0f);
-  weight.SetZero();
+  for (Matrix* matrix : {&A, &B, &weight}) matrix->SetZero();
 }
 
 TrainLinear::TrainLinear(const Linear& linear, Precision precision)
@@ -42,13 +42,17 @@ TrainLinear::TrainLinear(const Linear& linear, Precision precision)
   }
   const auto& factors = std::get<FactoredWeight>(linear.weight);
   rank_ = factors.rank();
-  A_ = PackedSigns(factors.A);
-  B_ = PackedSigns(factors.B);
-  A_transposed_ = PackedSigns(factors.A.Transposed());
-  B_transposed_ = PackedSigns(factors.B.Transposed());
+  SetSigns(factors.A, factors.B);
   a_ = factors.a;
   mid_ = factors.mid;
   b_ = factors.b;
+}
+
+void TrainLinear::SetSigns(const SignMatrix& A, const SignMatrix& B) {
+  A_ = PackedSigns(A);
+  B_ = PackedSigns(B);
+  A_transposed_ = PackedSigns(A.Transposed());
+  B_transposed_ = PackedSigns(B.Transposed());
 }
 
 LinearGradient TrainLinear::MakeGradient(bool wants_weight) const {
@@ -57,7 +61,13 @@ LinearGradient TrainLinear::MakeGradient(bool wants_weight) const {
   gradient.mid.resize(mid_.size());
   gradient.b.resize(b_.size());
   gradient.bias.resize(bias_.size());
-  if (wants_weight) gradient.weight = Matrix(weight_.rows(), weight_.cols());
+  if (!wants_weight) return gradient;
+  if (factored()) {
+    gradient.A = Matrix(outputs_, rank_);
+    gradient.B = Matrix(rank_, inputs_);
+  } else {
+    gradient.weight = Matrix(outputs_, inputs_);
+  }
   return gradient;
 }
 
@@ -69,7 +79,7 @@ void TrainLinear::Forward(ConstMatrixView x, MatrixView y, LinearTape* tape, Wor
   if (factored()) {
     ForwardFactored(x, y, tape, workspace);
   } else {
-    TiledProduct(x, Op::kTranspose, weight_, tape != nullptr ? tape->output.view() : y, 0, workspace);
+    Gemm(Op::kNone, x, Op::kTranspose, weight_, tape != nullptr ? tape->output.view() : y, workspace.pool);
     workspace.ForChunks(x.rows, kTokenChunk, [&](size_t first, size_t count) {
       FinishOutput((tape != nullptr ? tape->output.view() : y).Rows(first, count), y.Rows(first, count));
     });
@@ -119,7 +129,7 @@ void TrainLinear::Backward(ConstMatrixView x, ConstMatrixView dy, const LinearTa
   if (factored()) {
     BackwardFactored(x, dy, tape, dx, gradient, workspace);
   } else {
-    TiledProduct(dy, Op::kNone, weight_, dx, 1, workspace);
+    Gemm(Op::kNone, dy, Op::kNone, weight_, dx, workspace.pool, 1, 1);
     if (gradient != nullptr && !gradient->weight.empty()) {
       Gemm(Op::kTranspose, dy, Op::kNone, x, gradient->weight, workspace.pool, 1, 1);
     }
@@ -128,22 +138,31 @@ void TrainLinear::Backward(ConstMatrixView x, ConstMatrixView dy, const LinearTa
 
 void TrainLinear::BackwardFactored(ConstMatrixView x, ConstMatrixView dy, const LinearTape& tape,
                                    MatrixView dx, LinearGradient* gradient, Workspace& workspace) const {
+  // What enters and leaves the two sign products, of a chunk or, for the gradients of the signs, of all rows.
+  const bool wants_signs = gradient != nullptr && !gradient->A.empty();
+  const size_t kept = wants_signs ? x.rows : 0;
+  const Borrowed all_d_output = workspace.Borrow(kept, outputs_),
+                 all_d_hidden = workspace.Borrow(kept, rank_);
   // The sums of a, mid and b after one another.
   const Borrowed totals = workspace.Borrow(1, outputs_ + rank_ + inputs_);
   totals.SetZero();
   workspace.SumChunks(
       x.rows, kTokenChunk, totals.values(), [&](size_t first, size_t count, std::span<float> sums) {
-        const Borrowed d_output = workspace.Borrow(count, outputs_),
-                       d_middle = workspace.Borrow(count, rank_), d_input = workspace.Borrow(count, inputs_);
+        const size_t own = wants_signs ? 0 : count;
+        const Borrowed own_d_output = workspace.Borrow(own, outputs_),
+                       own_d_hidden = workspace.Borrow(own, rank_),
+                       d_input = workspace.Borrow(count, inputs_);
+        const MatrixView d_output = wants_signs ? all_d_output.Rows(first, count) : MatrixView(own_d_output);
+        const MatrixView d_hidden = wants_signs ? all_d_hidden.Rows(first, count) : MatrixView(own_d_hidden);
         const ConstMatrixView dy_rows = dy.Rows(first, count), hidden = tape.hidden.view().Rows(first, count);
         if (gradient != nullptr) {
           AddColumnDots(dy_rows, tape.output.view().Rows(first, count), sums.first(outputs_));
         }
         ScaleColumns(dy_rows, a_, d_output);
-        SignProduct(A_transposed_, d_output, d_middle, workspace.pool, precision_);
-        if (gradient != nullptr) AddColumnDots(d_middle, hidden, sums.subspan(outputs_, rank_));
-        ScaleColumns(d_middle, mid_, d_middle);
-        SignProduct(B_transposed_, d_middle, d_input, workspace.pool, precision_);
+        SignProduct(A_transposed_, d_output, d_hidden, workspace.pool, precision_);
+        if (gradient != nullptr) AddColumnDots(d_hidden, hidden, sums.subspan(outputs_, rank_));
+        ScaleColumns(d_hidden, mid_, d_hidden);
+        SignProduct(B_transposed_, d_hidden, d_input, workspace.pool, precision_);
         if (gradient != nullptr) AddColumnDots(d_input, x.Rows(first, count), sums.last(inputs_));
         for (size_t t = 0; t < count; ++t) MultiplyAdd(1, d_input.Row(t), b_, dx.Row(first + t));
       });
@@ -151,6 +170,23 @@ void TrainLinear::BackwardFactored(ConstMatrixView x, ConstMatrixView dy, const 
   AddTo(gradient->a, totals.values().first(outputs_));
   AddTo(gradient->mid, totals.values().subspan(outputs_, rank_));
   AddTo(gradient->b, totals.values().last(inputs_));
+  if (wants_signs) AddSignGradients(x, tape, all_d_output, all_d_hidden, gradient, workspace);
+}
+
+// With A(i, k) as a real number, y(t, i) = a(i) sum over k of A(i, k) mid(k) hidden(t, k); B likewise. The
+// scales of the columns are applied to the sums.
+void TrainLinear::AddSignGradients(ConstMatrixView x, const LinearTape& tape, ConstMatrixView d_output,
+                                   ConstMatrixView d_hidden, LinearGradient* gradient,
+                                   Workspace& workspace) const {
+  const auto add = [&](ConstMatrixView d_out, ConstMatrixView in, std::span<const float> scale, Matrix& sum) {
+    const Borrowed product = workspace.Borrow(sum.rows(), sum.cols());
+    Gemm(Op::kTranspose, d_out, Op::kNone, in, product, workspace.pool);
+    workspace.ForChunks(sum.rows(), kTokenChunk, [&](size_t first, size_t count) {
+      for (size_t r = first; r < first + count; ++r) MultiplyAdd(1, product.Row(r), scale, sum.Row(r));
+    });
+  };
+  add(d_output, tape.hidden, mid_, gradient->A);
+  add(d_hidden, x, b_, gradient->B);
 }
 
 }  // namespace addend

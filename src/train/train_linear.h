@@ -18,7 +18,10 @@ struct LinearTape {
 // Sums over tokens, and over calls until SetZero. What is empty is not computed.
 struct LinearGradient {
   std::vector<float> a, mid, b;  // of the scales of a factored linear: all three or none
-  Matrix weight;                 // of a dense one, outputs x inputs; costs as much as the rest of Backward
+  // Of its signs, as if they were real numbers: outputs x rank and rank x inputs, both or none. Two products
+  // of floats: costs more than the rest of Backward.
+  Matrix A, B;
+  Matrix weight;  // of a dense one, outputs x inputs; costs as much as the rest of Backward
   std::vector<float> bias;
 
   void SetZero();
@@ -54,7 +57,10 @@ class TrainLinear {
   std::span<const float> mid() const { return mid_; }
   std::span<const float> b() const { return b_; }
 
-  // Zero gradients of the right sizes.
+  // Other signs for a factored linear, of the same shapes.
+  void SetSigns(const SignMatrix& A, const SignMatrix& B);
+
+  // Zero gradients of the right sizes; without those of the weight or the signs unless wanted.
   LinearGradient MakeGradient(bool wants_weight = false) const;
 
  private:
@@ -62,6 +68,8 @@ class TrainLinear {
   void FinishOutput(ConstMatrixView output, MatrixView y) const;
   void BackwardFactored(ConstMatrixView x, ConstMatrixView dy, const LinearTape& tape, MatrixView dx,
                         LinearGradient* gradient, Workspace& workspace) const;
+  void AddSignGradients(ConstMatrixView x, const LinearTape& tape, ConstMatrixView d_output,
+                        ConstMatrixView d_hidden, LinearGradient* gradient, Workspace& workspace) const;
 
   size_t outputs_ = 0, inputs_ = 0, rank_ = 0;
   Precision precision_;

@@ -91,6 +91,40 @@ TEST(TrainLinear, GradientsMatchFiniteDifferences) {
   }
 }
 
+// Signs have no small steps, but y is linear in each: flipping one changes the loss by -2 s times its
+// gradient.
+TEST(TrainLinear, GradientsOfSignsTellWhatFlipsDo) {
+  ThreadPool pool(2);
+  Workspace workspace(pool);
+  const Linear example = Example(/*factored=*/true, /*bias=*/true);
+  TrainLinear linear(example, Precision::kExact);
+  FactoredWeight weight = std::get<FactoredWeight>(example.weight);
+  Rng rng(2);
+  const Matrix x = RandomMatrix(rng, 67, 70), dy = RandomMatrix(rng, 67, 33);
+  Matrix y(67, 33), dx(67, 70);
+  LinearTape tape;
+  const auto loss = [&] {
+    linear.SetSigns(weight.A, weight.B);
+    linear.Forward(x, y, &tape, workspace);
+    return WeightedSum(y, dy);
+  };
+  const double before = loss();
+  LinearGradient gradient = linear.MakeGradient(/*wants_weight=*/true);
+  linear.Backward(x, dy, tape, dx, &gradient, workspace);
+  const auto expect_flip = [&](SignMatrix& signs, const Matrix& of_signs, size_t r, size_t c) {
+    const double expected = -2 * signs.Sign(r, c) * of_signs(r, c);
+    signs.Set(r, c, !signs.IsPlus(r, c));
+    EXPECT_NEAR(loss() - before, expected, 1e-3 * (1 + std::abs(expected))) << r << ", " << c;
+    signs.Set(r, c, !signs.IsPlus(r, c));
+  };
+  for (size_t r = 0; r < weight.A.rows(); r += 5) {
+    for (size_t c = 0; c < weight.A.cols(); c += 3) expect_flip(weight.A, gradient.A, r, c);
+  }
+  for (size_t r = 0; r < weight.B.rows(); r += 5) {
+    for (size_t c = 0; c < weight.B.cols(); c += 3) expect_flip(weight.B, gradient.B, r, c);
+  }
+}
+
 // a = 0 hides an output, and its gradient must still say how to bring it back.
 TEST(TrainLinear, AScaleOfZeroHasAGradient) {
   ThreadPool pool(1);
@@ -129,7 +163,9 @@ TEST(TrainLinear, BackwardAddsAndDoesNotDependOnThreads) {
       for (const std::vector<float>* values : {&gradient.a, &gradient.mid, &gradient.b, &gradient.bias}) {
         all.insert(all.end(), values->begin(), values->end());
       }
-      all.insert(all.end(), gradient.weight.values().begin(), gradient.weight.values().end());
+      for (const Matrix* matrix : {&gradient.A, &gradient.B, &gradient.weight}) {
+        all.insert(all.end(), matrix->values().begin(), matrix->values().end());
+      }
       return all;
     };
     const std::vector<float> once = run(1, 1), twice = run(1, 2);

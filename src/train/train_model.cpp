@@ -67,4 +67,13 @@ void TrainModel::Backward(std::span<const TokenId> ids, const ModelTape& tape, M
   }
 }
 
+void TrainModel::Backward(const ModelTape& tape, Matrix* dx, bool wants_weights, const BlockSink& sink,
+                          Workspace& workspace) const {
+  for (size_t i = blocks_.size(); i-- > 0;) {
+    BlockGradients gradients = blocks_[i].MakeGradients(wants_weights);
+    blocks_[i].Backward(tape.hidden[i], tape.blocks[i], *dx, *dx, &gradients, workspace);
+    sink(i, gradients);
+  }
+}
+
 }  // namespace addend

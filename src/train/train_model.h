@@ -1,6 +1,7 @@
 // The whole model: embedding, blocks, head. Loss and gradients of sequences; what distillation and the golden
 // gradients use.
 #pragma once
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -40,6 +41,13 @@ class TrainModel {
                         Workspace& workspace) const;
   // *dx: gradient of what enters the head; it is overwritten on the way. `ids` as in Forward.
   void Backward(std::span<const TokenId> ids, const ModelTape& tape, Matrix* dx, ModelGradients* gradients,
+                Workspace& workspace) const;
+
+  // The same, handing over the gradients of each block (with those of weights and signs if wanted) when they
+  // are complete, from the last block to the first, so that only one block's exist at a time. The block
+  // itself is not needed any more then: its parameters may change.
+  using BlockSink = std::function<void(size_t block, const BlockGradients& gradients)>;
+  void Backward(const ModelTape& tape, Matrix* dx, bool wants_weights, const BlockSink& sink,
                 Workspace& workspace) const;
 
   std::vector<TrainBlock>& blocks() { return blocks_; }
