@@ -62,5 +62,75 @@ TEST(UniformAllocation, RefusesWhatCannotBe) {
   }
 }
 
+double BitsOf(const Model& model, const Allocation& allocation, LinearKind kind) {
+  const Linear& linear = model.blocks[0][kind];
+  return BitsPerWeight(linear.outputs(), linear.inputs(), allocation.Rank(0, kind));
+}
+
+double AverageBits(const Model& model, const Allocation& allocation) {
+  double bits = 0, weights = 0;
+  for (const LinearKind kind : kLinearKinds) {
+    const auto count = static_cast<double>(model.blocks[0][kind].outputs() * model.blocks[0][kind].inputs());
+    bits += count * BitsOf(model, allocation, kind);
+    weights += count;
+  }
+  return bits / weights;
+}
+
+// Losses in proportion to the weights of each layer, which call for equal rates, times `factor`(kind).
+template <typename Factor>
+ModelLoss LossesAtOneBit(const Model& model, Factor&& factor) {
+  ModelLoss losses(1);
+  for (const LinearKind kind : kLinearKinds) {
+    const Linear& linear = model.blocks[0][kind];
+    losses[0][static_cast<size_t>(kind)] = {
+        .bits = 1, .loss = factor(kind) * static_cast<double>(linear.outputs() * linear.inputs())};
+  }
+  return losses;
+}
+
+TEST(MarginalAllocation, KeepsToTheBudgetAndFillsIt) {
+  const Model model = SmolLm2Shapes();
+  for (const double scale : {1e-12, 1.0, 1e12}) {
+    const ModelLoss losses = LossesAtOneBit(
+        model, [&](LinearKind kind) { return scale * std::exp(0.3 * static_cast<double>(kind)); });
+    for (const double bits : {0.55, 1.0, 2.0}) {
+      const double average = AverageBits(model, MarginalAllocation(model, losses, bits));
+      EXPECT_LE(average, bits);
+      EXPECT_GT(average, bits - 0.01);
+    }
+  }
+}
+
+TEST(MarginalAllocation, EqualLossesGiveEqualRates) {
+  const Model model = SmolLm2Shapes();
+  const ModelLoss losses = LossesAtOneBit(model, [](LinearKind) { return 3.0; });
+  const Allocation allocation = MarginalAllocation(model, losses, 1.3);
+  for (const LinearKind kind : kLinearKinds) EXPECT_NEAR(BitsOf(model, allocation, kind), 1.3, 0.01);
+}
+
+TEST(MarginalAllocation, TheMarginalLossIsTheSame) {
+  const Model model = SmolLm2Shapes();
+  // V and K matter e^1.2 and e^0.5 times as much a weight: that many bits more, at a decay of 1 nat a bit.
+  const ModelLoss losses = LossesAtOneBit(model, [](LinearKind kind) {
+    return kind == LinearKind::kV ? std::exp(1.2) : kind == LinearKind::kK ? std::exp(0.5) : 1.0;
+  });
+  const Allocation allocation = MarginalAllocation(model, losses, 1.0);
+  const double q = BitsOf(model, allocation, LinearKind::kQ);
+  EXPECT_NEAR(BitsOf(model, allocation, LinearKind::kV), q + 1.2 / kLossDecay, 0.01);
+  EXPECT_NEAR(BitsOf(model, allocation, LinearKind::kK), q + 0.5 / kLossDecay, 0.01);
+  EXPECT_NEAR(BitsOf(model, allocation, LinearKind::kDown), q, 0.01);
+}
+
+TEST(MarginalAllocation, RatesStayWithinBounds) {
+  const Model model = SmolLm2Shapes();
+  const ModelLoss losses = LossesAtOneBit(model, [](LinearKind kind) {
+    return kind == LinearKind::kV ? 1e9 : kind == LinearKind::kQ ? 0.0 : 1.0;
+  });
+  const Allocation allocation = MarginalAllocation(model, losses, 1.0);
+  EXPECT_NEAR(BitsOf(model, allocation, LinearKind::kV), kMaxBits, 0.02);
+  EXPECT_NEAR(BitsOf(model, allocation, LinearKind::kQ), 0.5, 0.01);
+}
+
 }  // namespace
 }  // namespace addend

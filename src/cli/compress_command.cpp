@@ -75,6 +75,9 @@ CommandRun SetUpCompress(CLI::App& app) {
 
   app.option_defaults()->group("Compression");
   AddNumber(app, "--bits", options.bits, {kMinBits, kMaxBits}, "per weight of linear layers, with scales");
+  AddChoice(app, "--allocation", options.allocation,
+            {{"marginal", AllocationPolicy::kMarginal}, {"uniform", AllocationPolicy::kUniform}},
+            "who gets which rate");
   AddChoice(app, "--embedding-type", options.embedding_type,
             {{"q8_0", DType::kQ8_0}, {"q4_0", DType::kQ4_0}, {"f16", DType::kF16}}, "of embedding, head");
   AddChoice(app, "--effort", options.effort,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "allocate/allocation.h"
 #include "base/error.h"
@@ -23,6 +24,8 @@
 namespace addend {
 namespace {
 
+constexpr size_t kPilotSteps = 15;
+
 // One compression: what every stage needs, and the stages in order.
 class Job {
  public:
@@ -41,6 +44,7 @@ class Job {
   CompressReport Run() {
     Stage("text", [&] { text_ = Text(); });
     Stage("statistics", [&] { importance_ = Importance(); });
+    Stage("allocate", [&] { Allocate(); });
     Stage("factorize", [&] { FactorizeAll(); });
     Stage("distil", [&] { DistillScales(); });
     Stage("save", [&] { Save(); });
@@ -64,6 +68,7 @@ class Job {
     return {{"addend", kVersion},
             {"model", HashText(HashOf(dense_))},
             {"bits", options_.bits},
+            {"allocation", Name(options_.allocation)},
             {"effort", Name(options_.effort)},
             {"method", options_.method},
             {"calibration", files},
@@ -100,19 +105,51 @@ class Job {
     return importance;
   }
 
+  void Allocate() {
+    if (options_.allocation == AllocationPolicy::kUniform) return;
+    const auto name = [](size_t b) { return "pilot." + std::to_string(b); };
+    WalkBlocks(
+        "allocate", [&](size_t b) { return work_.Has(name(b)); },
+        [&](size_t b, BlockCovariance& covariance) {
+          BlockLoss block;
+          ForLinears(b, [&](LinearKind kind) {
+            block[static_cast<size_t>(kind)] = PilotLoss(b, kind, covariance.For(kind));
+          });
+          work_.Save(name(b), ToCheckpoint(block));
+        });
+    ModelLoss losses;
+    for (size_t b = 0; b < dense_.blocks.size(); ++b) losses.push_back(BlockLossFrom(work_.Load(name(b))));
+    allocation_ = MarginalAllocation(dense_, losses, options_.bits);
+  }
+
+  // A short ADMM is enough: what it loses against the real factorization, it loses everywhere alike.
+  LayerLoss PilotLoss(size_t b, LinearKind kind, const Matrix& covariance) {
+    const Linear& linear = dense_.blocks[b][kind];
+    FactorizeOptions options = OptionsFor(b, kind);
+    options.method = "nanoquant-admm";
+    options.admm_steps = kPilotSteps;
+    const Matrix weight = linear.ToDense();
+    const FactorizeResult result = Factorize(ProblemOf(b, kind, weight, covariance), options, pool_);
+    return {.bits = BitsPerWeight(linear.outputs(), linear.inputs(), options.rank),
+            .loss = result.output_error * result.output_energy};
+  }
+
   void FactorizeAll() {
     student_ = dense_;  // shares the stored weights; the linears are replaced one by one
     student_.embedding = Narrowed(dense_.embedding, options_.embedding_type);
     if (dense_.head) student_.head = Narrowed(*dense_.head, options_.embedding_type);
-    DenseStream stream(dense_, StatisticsSequences(), pool_);
+    const auto done = [&](size_t b) {
+      return std::all_of(kLinearKinds.begin(), kLinearKinds.end(),
+                         [&](LinearKind kind) { return work_.Has(LinearName(b, kind)); });
+    };
+    WalkBlocks("factorize", done, [&](size_t b, BlockCovariance& covariance) {
+      ForLinears(b, [&](LinearKind kind) {
+        const std::string name = LinearName(b, kind);
+        if (work_.Has(name)) return;
+        work_.Save(name, ToCheckpoint(FactorizeLinear(b, kind, covariance.For(kind))));
+      });
+    });
     for (size_t b = 0; b < dense_.blocks.size(); ++b) {
-      const auto done = [&](LinearKind kind) { return work_.Has(LinearName(b, kind)); };
-      if (std::all_of(kLinearKinds.begin(), kLinearKinds.end(), done)) {
-        stream.Skip();
-      } else {
-        BlockCovariance covariance = stream.Next();
-        FactorizeBlock(b, covariance);
-      }
       for (const LinearKind kind : kLinearKinds) {
         FactorizedLinear linear = LinearFrom(work_.Load(LinearName(b, kind)));
         report_.linears.push_back(linear.report);
@@ -121,7 +158,26 @@ class Job {
     }
   }
 
-  void FactorizeBlock(size_t b, BlockCovariance& covariance) {
+  // Calls work(block, covariance) for the blocks of the dense model in order, except those that done(block)
+  // tells to skip.
+  void WalkBlocks(const char* stage, const std::function<bool(size_t)>& done,
+                  const std::function<void(size_t, BlockCovariance&)>& work) {
+    DenseStream stream(dense_, StatisticsSequences(), pool_);
+    const size_t count = dense_.blocks.size();
+    for (size_t b = 0; b < count; ++b) {
+      ThrowIfInterrupted();
+      if (done(b)) {
+        stream.Skip();
+      } else {
+        BlockCovariance covariance = stream.Next();
+        work(b, covariance);
+      }
+      Report(progress_, {stage, static_cast<double>(b + 1), static_cast<double>(count), "blocks"});
+    }
+  }
+
+  // Calls work(kind) for the linears of a block in parallel.
+  void ForLinears(size_t b, const std::function<void(LinearKind)>& work) {
     // The largest first, so that the threads finish together.
     std::vector<LinearKind> kinds(kLinearKinds.begin(), kLinearKinds.end());
     const auto cost = [&](LinearKind kind) {
@@ -130,33 +186,34 @@ class Job {
     std::stable_sort(kinds.begin(), kinds.end(),
                      [&](LinearKind x, LinearKind y) { return cost(x) > cost(y); });
     pool_.For(kinds.size(), [&](size_t i) {
-      const std::string name = LinearName(b, kinds[i]);
-      if (work_.Has(name)) return;
       ThrowIfInterrupted();
-      WithContext(name, [&] {
-        work_.Save(name, ToCheckpoint(FactorizeLinear(b, kinds[i], covariance.For(kinds[i]))));
-      });
+      WithContext(LinearName(b, kinds[i]), [&] { work(kinds[i]); });
     });
-    Report(progress_,
-           {"factorize", static_cast<double>(b + 1), static_cast<double>(dense_.blocks.size()), "blocks"});
+  }
+
+  FactorizeOptions OptionsFor(size_t b, LinearKind kind) const {
+    return {.method = options_.method,
+            .effort = options_.effort,
+            .rank = allocation_.Rank(b, kind),
+            .seed = Rng(options_.seed, LinearName(b, kind)).Next()};
+  }
+
+  FactorizeProblem ProblemOf(size_t b, LinearKind kind, const Matrix& weight,
+                             const Matrix& covariance) const {
+    const LinearImportance& importance = importance_[b][static_cast<size_t>(kind)];
+    return {.weight = weight,
+            .output_importance = importance.output,
+            .input_importance = importance.input,
+            .input_covariance = covariance};
   }
 
   FactorizedLinear FactorizeLinear(size_t b, LinearKind kind, const Matrix& covariance) {
     const Linear& linear = dense_.blocks[b][kind];
-    const LinearImportance& importance = importance_[b][static_cast<size_t>(kind)];
     const Matrix weight = linear.ToDense();
-    const std::string name = LinearName(b, kind);
-    const FactorizeOptions options{.method = options_.method,
-                                   .effort = options_.effort,
-                                   .rank = allocation_.Rank(b, kind),
-                                   .seed = Rng(options_.seed, name).Next()};
-    FactorizeResult result = Factorize({.weight = weight,
-                                        .output_importance = importance.output,
-                                        .input_importance = importance.input,
-                                        .input_covariance = covariance},
-                                       options, pool_);
+    const FactorizeOptions options = OptionsFor(b, kind);
+    FactorizeResult result = Factorize(ProblemOf(b, kind, weight, covariance), options, pool_);
     return {.weight = std::move(result.weight),
-            .report = {.name = name,
+            .report = {.name = LinearName(b, kind),
                        .outputs = linear.outputs(),
                        .inputs = linear.inputs(),
                        .rank = options.rank,

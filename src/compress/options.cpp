@@ -26,6 +26,10 @@ std::string_view Name(Effort effort) {
   return "best";
 }
 
+std::string_view Name(AllocationPolicy policy) {
+  return policy == AllocationPolicy::kUniform ? "uniform" : "marginal";
+}
+
 EffortSettings CompressOptions::Settings() const {
   EffortSettings settings = SettingsOf(effort);
   if (statistics_sequences > 0) settings.statistics_sequences = statistics_sequences;

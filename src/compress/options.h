@@ -19,8 +19,15 @@ struct EffortSettings {
 EffortSettings SettingsOf(Effort effort);
 std::string_view Name(Effort effort);  // "fast", "default", "best"
 
+enum class AllocationPolicy {
+  kUniform,   // the same rate for every layer
+  kMarginal,  // equal marginal loss, from a quick factorization of every layer (allocate/allocation.h)
+};
+std::string_view Name(AllocationPolicy policy);  // "uniform", "marginal"
+
 struct CompressOptions {
   double bits = 1.0;  // average over the linear layers, scales included
+  AllocationPolicy allocation = AllocationPolicy::kMarginal;
   Effort effort = Effort::kDefault;
   std::string method = "dbf";
   std::vector<Path> calibration;        // text files; empty: text that the model itself generates

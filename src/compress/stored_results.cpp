@@ -74,6 +74,25 @@ ModelImportance ImportanceFrom(const Checkpoint& checkpoint, const Model& model)
   return importance;
 }
 
+Checkpoint ToCheckpoint(const BlockLoss& losses) {
+  Checkpoint checkpoint;
+  for (const LinearKind kind : kLinearKinds) {
+    const LayerLoss& measured = losses[static_cast<size_t>(kind)];
+    checkpoint.facts[std::string(Name(kind))] = {{"bits", measured.bits}, {"loss", measured.loss}};
+  }
+  return checkpoint;
+}
+
+BlockLoss BlockLossFrom(const Checkpoint& checkpoint) {
+  BlockLoss losses;
+  for (const LinearKind kind : kLinearKinds) {
+    const auto measured = JsonField<Json>(checkpoint.facts, std::string(Name(kind)).c_str(), kOrigin);
+    losses[static_cast<size_t>(kind)] = {.bits = JsonField<double>(measured, "bits", kOrigin),
+                                         .loss = JsonField<double>(measured, "loss", kOrigin)};
+  }
+  return losses;
+}
+
 Checkpoint ToCheckpoint(const FactorizedLinear& linear) {
   Checkpoint checkpoint;
   checkpoint.facts = linear.report.ToJson();

@@ -1,5 +1,6 @@
 // The results of the stages as checkpoints of a work folder, and back.
 #pragma once
+#include "allocate/allocation.h"
 #include "calibrate/calibration_text.h"
 #include "calibrate/importance.h"
 #include "compress/checkpoint.h"
@@ -16,12 +17,14 @@ struct FactorizedLinear {
 
 Checkpoint ToCheckpoint(const CalibrationText& text);
 Checkpoint ToCheckpoint(const ModelImportance& importance);
+Checkpoint ToCheckpoint(const BlockLoss& losses);
 Checkpoint ToCheckpoint(const FactorizedLinear& linear);
 Checkpoint ToCheckpoint(const DistillState& state);
 
 // Throw Error when the checkpoint does not hold what it should.
 CalibrationText TextFrom(const Checkpoint& checkpoint);
 ModelImportance ImportanceFrom(const Checkpoint& checkpoint, const Model& model);
+BlockLoss BlockLossFrom(const Checkpoint& checkpoint);
 FactorizedLinear LinearFrom(const Checkpoint& checkpoint);
 DistillState DistillStateFrom(const Checkpoint& checkpoint);
 

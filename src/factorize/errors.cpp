@@ -61,11 +61,15 @@ FactorizeErrors MeasureErrors(const FactorizeProblem& problem, const FactoredWei
     for (size_t c = 0; c < w.cols; ++c) difference(r, c) = w(r, c) - difference(r, c);
   }
   FactorizeErrors errors;
-  errors.weighted = Ratio(WeightedSquares(difference, o, i), WeightedSquares(w, o, i));
-  errors.output = errors.weighted;
-  if (problem.input_covariance.data != nullptr) {
-    errors.output = Ratio(OutputSquares(difference, o, problem.input_covariance, pool),
-                          OutputSquares(w, o, problem.input_covariance, pool));
+  const double weighted_energy = WeightedSquares(w, o, i);
+  errors.weighted = Ratio(WeightedSquares(difference, o, i), weighted_energy);
+  const ConstMatrixView h = problem.input_covariance;
+  if (h.data == nullptr) {
+    errors.output_energy = weighted_energy;
+    errors.output = errors.weighted;
+  } else {
+    errors.output_energy = OutputSquares(w, o, h, pool);
+    errors.output = Ratio(OutputSquares(difference, o, h, pool), errors.output_energy);
   }
   return errors;
 }

@@ -118,6 +118,7 @@ FactorizeResult Factorize(const FactorizeProblem& problem, const FactorizeOption
     const FactorizeErrors errors = MeasureErrors(problem, result.weight, pool);
     result.weighted_error = errors.weighted;
     result.output_error = errors.output;
+    result.output_energy = errors.output_energy;
   }
   result.seconds = WallSeconds() - start;
   return result;

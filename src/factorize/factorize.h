@@ -50,7 +50,9 @@ struct FactorizeResult {
   // Both relative, and 0 when the weighted matrix is zero.
   double weighted_error = 0;
   double output_error = 0;  // with H as given, undamped; equals weighted_error when there is no H
-  double seconds = 0;       // wall clock
+  // What output_error is relative to: tr(W^T diag(o) W H), or the weighted square of W when there is no H.
+  double output_energy = 0;
+  double seconds = 0;  // wall clock
 };
 
 // The same result for the same problem, options and BLAS kernels, whatever the number of threads.
