@@ -8,6 +8,8 @@
 #include "base/interrupt.h"
 #include "train/adam.h"
 #include "train/train_model.h"
+#include "tune/model_signs.h"
+#include "tune/scale_gains.h"
 #include "tune/teacher.h"
 
 namespace addend {
@@ -21,61 +23,6 @@ constexpr size_t kFewestSequences = 64;
 constexpr double kSaveSeconds = 120;
 constexpr size_t kHeldOutChecks = 5;  // over the whole run, beside the one before it
 
-// All trainable scales as one flat vector of gains: scale = start * gain.
-class Gains {
- public:
-  explicit Gains(TrainModel& student) {
-    for (size_t b = 0; b < student.blocks().size(); ++b) {
-      for (const LinearKind kind : kLinearKinds) {
-        TrainLinear& linear = student.blocks()[b].linear(kind);
-        if (!linear.factored()) continue;
-        Add(linear.a(), [b, kind](const ModelGradients& g) { return std::span(g.blocks[b][kind].a); });
-        Add(linear.mid(), [b, kind](const ModelGradients& g) { return std::span(g.blocks[b][kind].mid); });
-        Add(linear.b(), [b, kind](const ModelGradients& g) { return std::span(g.blocks[b][kind].b); });
-      }
-    }
-    Add(student.head().final_norm(), [](const ModelGradients& g) { return std::span(g.head.final_norm); });
-    values.assign(start_.size(), 1.0f);
-    gradient.assign(start_.size(), 0.0f);
-  }
-
-  // Sets the student's scales to what `values` says.
-  void Apply() const {
-    for (const Scale& scale : scales_) {
-      for (size_t i = 0; i < scale.values.size(); ++i) {
-        scale.values[i] = start_[scale.offset + i] * values[scale.offset + i];
-      }
-    }
-  }
-
-  // dLoss/dgain = start * dLoss/dscale.
-  void SetGradient(const ModelGradients& gradients) {
-    for (const Scale& scale : scales_) {
-      const std::span<const float> of_scale = scale.gradient(gradients);
-      for (size_t i = 0; i < of_scale.size(); ++i)
-        gradient[scale.offset + i] = start_[scale.offset + i] * of_scale[i];
-    }
-  }
-
-  std::vector<float> values, gradient;
-
- private:
-  using GradientOf = std::function<std::span<const float>(const ModelGradients&)>;
-  struct Scale {
-    std::span<float> values;
-    size_t offset;
-    GradientOf gradient;
-  };
-
-  void Add(std::span<float> scale, GradientOf gradient_of) {
-    scales_.push_back({scale, start_.size(), std::move(gradient_of)});
-    start_.insert(start_.end(), scale.begin(), scale.end());
-  }
-
-  std::vector<Scale> scales_;
-  std::vector<float> start_;
-};
-
 class Distillation {
  public:
   Distillation(Model& student, const Model& teacher, const CalibrationText& text,
@@ -87,9 +34,10 @@ class Distillation {
         workspace_(pool),
         trained_(student),
         gains_(trained_),
-        gradients_(trained_.MakeGradients()),
+        head_gradients_(trained_.head().MakeGradients()),
         training_teacher_(teacher, text.training, pool),
         held_out_teacher_(teacher, text.held_out, pool) {
+    if (options.sign_learning_rate > 0) signs_.emplace(trained_, student);
     if (options.resume) Restore(*options.resume);
   }
 
@@ -115,7 +63,8 @@ class Distillation {
     gains_.values = state_.best_gains;
     gains_.Apply();
     CopyScales();
-    return {.steps = state_.step, .seconds = state_.seconds, .curve = state_.curve};
+    const size_t changed = signs_ ? ReplaceSigns(state_.best_signs, student_) : 0;
+    return {.steps = state_.step, .changed_signs = changed, .seconds = state_.seconds, .curve = state_.curve};
   }
 
  private:
@@ -142,13 +91,21 @@ class Distillation {
     }
     const double begin = WallSeconds();
     const Matrix& hidden = trained_.Forward(ids_, length, &tape_, workspace_);
-    gradients_.SetZero();
+    head_gradients_.SetZero();
     const double loss = trained_.head().KlDivergence(hidden, normed, training_teacher_.head(), &dx_,
-                                                     &gradients_.head, workspace_);
+                                                     &head_gradients_, workspace_);
     if (!std::isfinite(loss)) throw Error("distillation: the loss of step ", state_.step, " is not finite");
-    trained_.Backward(ids_, tape_, &dx_, &gradients_, workspace_);
-    gains_.SetGradient(gradients_);
-    const AdamParameter parameter{"gains", gains_.values, gains_.gradient, LearningRate()};
+    gains_.SetGradient(head_gradients_);
+    const double rate = RateFactor();
+    const auto take_block = [&](size_t block, const BlockGradients& gradients) {
+      gains_.SetGradient(block, gradients);
+      if (signs_) {
+        signs_->Step(block, gradients, static_cast<float>(rate * options_.sign_learning_rate),
+                     workspace_.pool);
+      }
+    };
+    trained_.Backward(tape_, &dx_, signs_.has_value(), take_block, workspace_);
+    const AdamParameter parameter{"gains", gains_.values, gains_.gradient, rate * options_.learning_rate};
     adam_.Step(std::span(&parameter, 1));
     gains_.Apply();
     ++state_.step;
@@ -157,11 +114,11 @@ class Distillation {
     smoothed_loss_ = state_.step == 1 || smoothed_loss_ == 0 ? loss : 0.9 * smoothed_loss_ + 0.1 * loss;
   }
 
-  double LearningRate() const {
+  double RateFactor() const {
     const auto step = static_cast<double>(state_.step), total = static_cast<double>(state_.total_steps);
     const double warm_up = std::min(1.0, (step + 1) / kWarmUpSteps);
     const double decay = total > 0 ? std::clamp(2 * (total - step) / total, 0.0, 1.0) : 1.0;
-    return options_.learning_rate * std::min(warm_up, decay);
+    return std::min(warm_up, decay);
   }
 
   // With a time budget: after a tenth of it and a few steps, how many the whole will hold. True when it was
@@ -206,7 +163,10 @@ class Distillation {
     const DistillPoint point{state_.step, state_.seconds, sum / static_cast<double>(text_.held_out.size())};
     const bool best = std::all_of(state_.curve.begin(), state_.curve.end(),
                                   [&](const DistillPoint& other) { return point.held_out < other.held_out; });
-    if (best) state_.best_gains = gains_.values;
+    if (best) {
+      state_.best_gains = gains_.values;
+      if (signs_) state_.best_signs = signs_->Signs();
+    }
     state_.curve.push_back(point);
     check_seconds_ = WallSeconds() - begin;
   }
@@ -229,6 +189,7 @@ class Distillation {
     const AdamState::Moments& moments = adam_.state().moments.at("gains");
     state.first_moments = moments.first;
     state.second_moments = moments.second;
+    if (signs_) state.latents = signs_->States();
     return state;
   }
 
@@ -239,7 +200,9 @@ class Distillation {
       if (vector->size() != size)
         throw Error("distillation: the saved state has ", vector->size(), " gains, not ", size);
     }
+    if (signs_) signs_->Restore(state.latents);
     state_ = state;
+    state_.latents.clear();  // they live in signs_
     gains_.values = state.gains;
     gains_.Apply();
     adam_.set_state(
@@ -268,8 +231,9 @@ class Distillation {
   const Progress& progress_;
   Workspace workspace_;
   TrainModel trained_;
-  Gains gains_;
-  ModelGradients gradients_;
+  ScaleGains gains_;
+  std::optional<ModelSigns> signs_;  // when they train
+  HeadGradients head_gradients_;
   Teacher training_teacher_, held_out_teacher_;
   Adam adam_;
   ModelTape tape_;

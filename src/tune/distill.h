@@ -1,7 +1,7 @@
-// Whole-model distillation of the scales: minimises KL(dense || compressed) of the next-token predictions
-// over every a, mid and b of every factored linear, and the final norm's gain. Signs stay. Source: the last
-// stage of Double Binary Factorization (arXiv 2505.11076, section 4) and of NanoQuant; each scale is trained
-// as its start times a gain, so that one learning rate fits all.
+// Whole-model distillation: minimises KL(dense || compressed) of the next-token predictions over every a, mid
+// and b of every factored linear, the final norm's gain, and the signs. Source: the last stage of Double
+// Binary Factorization (arXiv 2505.11076, section 4) and of NanoQuant. How scales move: scale_gains.h; how
+// signs move: sign_latents.h.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -12,6 +12,7 @@
 #include "base/threads.h"
 #include "calibrate/calibration_text.h"
 #include "model/model.h"
+#include "tune/sign_latents.h"
 
 namespace addend {
 
@@ -29,6 +30,9 @@ struct DistillState {
   double seconds = 0;
   std::vector<float> gains, first_moments, second_moments;
   std::vector<float> best_gains;
+  // A and B of each factored linear in order; empty when signs stay.
+  std::vector<SignLatents::State> latents;
+  std::vector<SignMatrix> best_signs;
   std::vector<DistillPoint> curve;
 };
 
@@ -36,8 +40,10 @@ struct DistillOptions {
   size_t steps = 0;  // how many; 0: as many as fit into `seconds`
   double seconds =
       0;  // a time budget. What fits is measured on the first tenth of it, then fixed and part of the state.
-  size_t batch = 2;             // sequences a step
-  double learning_rate = 1e-2;  // after a short warm-up; falls linearly to zero in the second half
+  size_t batch = 2;  // sequences a step
+  // Both after a short warm-up; they fall linearly to zero in the second half.
+  double learning_rate = 1e-2;    // of the gains
+  double sign_learning_rate = 0;  // of the latents; 0: signs stay
   std::optional<DistillState> resume;
   // Called every few minutes, and when the number of steps is decided, with what `resume` takes.
   std::function<void(const DistillState&)> save;
@@ -45,11 +51,12 @@ struct DistillOptions {
 
 struct DistillResult {
   size_t steps = 0;
+  size_t changed_signs = 0;  // between start and end
   double seconds = 0;
   std::vector<DistillPoint> curve;  // the first is before the first step
 };
 
-// Tunes the scales of `student` in place and rounds them to fp16; keeps the best by the held-out KL, so it is
+// Tunes `student` in place and rounds its scales to fp16; keeps the best by the held-out KL, so it is
 // never worse there than before. `teacher` is the dense model. With neither steps nor seconds it only
 // measures.
 DistillResult Distill(Model& student, const Model& teacher, const CalibrationText& text,

@@ -1,0 +1,99 @@
+#include "tune/model_signs.h"
+
+#include <bit>
+
+#include "base/error.h"
+
+namespace addend {
+namespace {
+
+size_t CountDifferent(const SignMatrix& a, const SignMatrix& b) {
+  size_t count = 0;
+  for (size_t r = 0; r < a.rows(); ++r) {
+    for (size_t w = 0; w < a.words_per_row(); ++w) {
+      count += static_cast<size_t>(std::popcount(a.Row(r)[w] ^ b.Row(r)[w]));
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+ModelSigns::ModelSigns(TrainModel& trained, const Model& student) : trained_(trained) {
+  for (const Block& block : student.blocks) {
+    std::vector<LinearSigns>& linears = blocks_.emplace_back();
+    for (const LinearKind kind : kLinearKinds) {
+      const auto* factors = std::get_if<FactoredWeight>(&block[kind].weight);
+      if (factors != nullptr) linears.push_back({kind, SignLatents(factors->A), SignLatents(factors->B)});
+    }
+  }
+}
+
+void ModelSigns::Step(size_t block, const BlockGradients& gradients, float learning_rate, ThreadPool& pool) {
+  std::vector<LinearSigns>& linears = blocks_[block];
+  pool.For(linears.size(), [&](size_t i) {
+    LinearSigns& linear = linears[i];
+    const LinearGradient& gradient = gradients[linear.kind];
+    const size_t changed =
+        linear.A.Step(gradient.A, learning_rate) + linear.B.Step(gradient.B, learning_rate);
+    if (changed > 0)
+      trained_.blocks()[block].linear(linear.kind).SetSigns(linear.A.signs(), linear.B.signs());
+  });
+}
+
+std::vector<SignMatrix> ModelSigns::Signs() const {
+  std::vector<SignMatrix> all;
+  for (const auto& linears : blocks_) {
+    for (const LinearSigns& linear : linears) {
+      all.push_back(linear.A.signs());
+      all.push_back(linear.B.signs());
+    }
+  }
+  return all;
+}
+
+std::vector<SignLatents::State> ModelSigns::States() const {
+  std::vector<SignLatents::State> all;
+  for (const auto& linears : blocks_) {
+    for (const LinearSigns& linear : linears) {
+      all.push_back(linear.A.state());
+      all.push_back(linear.B.state());
+    }
+  }
+  return all;
+}
+
+void ModelSigns::Restore(const std::vector<SignLatents::State>& states) {
+  size_t next = 0;
+  const auto take = [&](SignLatents& latents) {
+    if (next == states.size())
+      throw Error("distillation: the saved state has latents of ", next, " matrices only");
+    latents = SignLatents(states[next++], latents.signs().rows(), latents.signs().cols());
+  };
+  for (size_t b = 0; b < blocks_.size(); ++b) {
+    for (LinearSigns& linear : blocks_[b]) {
+      take(linear.A);
+      take(linear.B);
+      trained_.blocks()[b].linear(linear.kind).SetSigns(linear.A.signs(), linear.B.signs());
+    }
+  }
+}
+
+size_t ReplaceSigns(const std::vector<SignMatrix>& signs, Model& model) {
+  size_t next = 0, changed = 0;
+  const auto replace = [&](SignMatrix& old) {
+    changed += CountDifferent(old, signs.at(next));
+    old = signs[next++];
+  };
+  for (Block& block : model.blocks) {
+    for (Linear& linear : block.linears) {
+      auto* factors = std::get_if<FactoredWeight>(&linear.weight);
+      if (factors == nullptr) continue;
+      replace(factors->A);
+      replace(factors->B);
+    }
+  }
+  return changed;
+}
+
+}  // namespace addend
