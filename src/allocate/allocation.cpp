@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "base/error.h"
 
@@ -81,6 +82,38 @@ Allocation MarginalAllocation(const Model& model, const ModelLoss& losses, doubl
     (Count(model, at_price(price)).bits <= budget ? low : high) = price;
   }
   return at_price(low);
+}
+
+Allocation ChannelAllocation(const Model& model, const ChannelScores& scores, double bits) {
+  CheckRoom(model, bits);
+  Allocation allocation =
+      AllocationWithin(model, [bits](size_t, LinearKind) { return std::max(kMinBits, bits / 2); });
+  struct Channel {
+    double score_per_bit;
+    size_t block, kind;
+    double bits;
+  };
+  std::vector<Channel> candidates;  // beyond what each layer keeps
+  for (size_t b = 0; b < model.blocks.size(); ++b) {
+    for (const LinearKind kind : kLinearKinds) {
+      const Linear& linear = model.blocks[b][kind];
+      const auto cost = static_cast<double>(linear.outputs() + linear.inputs() + 16);
+      std::vector<float> sorted = scores[b][static_cast<size_t>(kind)];
+      std::ranges::sort(sorted, std::greater());
+      for (size_t k = allocation.Rank(b, kind); k < sorted.size(); ++k) {
+        candidates.push_back({sorted[k] / cost, b, static_cast<size_t>(kind), cost});
+      }
+    }
+  }
+  std::ranges::stable_sort(candidates, std::greater(), &Channel::score_per_bit);
+  const Totals start = Count(model, allocation);
+  double left = bits * start.weights - start.bits;
+  for (const Channel& channel : candidates) {
+    if (channel.bits > left) break;
+    left -= channel.bits;
+    ++allocation.ranks[channel.block][channel.kind];
+  }
+  return allocation;
 }
 
 }  // namespace addend

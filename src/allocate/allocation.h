@@ -3,6 +3,7 @@
 #include <array>
 #include <vector>
 
+#include "calibrate/channel_scores.h"
 #include "model/model.h"
 
 namespace addend {
@@ -35,6 +36,11 @@ using ModelLoss = std::vector<BlockLoss>;
 // half of `bits`, since the curve was measured near `bits` alone, and at most kMaxBits.
 // Throws Error where UniformAllocation does.
 Allocation MarginalAllocation(const Model& model, const ModelLoss& losses, double bits);
+
+// The ranks that are left when the channels with the least score for each bit that they cost are taken from
+// all layers of a factored model together, until it fits into `bits` a weight. Each layer keeps at least half
+// of `bits`. Throws Error where UniformAllocation does.
+Allocation ChannelAllocation(const Model& model, const ChannelScores& scores, double bits);
 
 // Measured on SmolLM2 between 1 and 2 bits: 0.96 to 1.09 as the mean of each kind of layer
 // (docs/results.md). The rate-distortion bound has 2 ln 2 = 1.39.

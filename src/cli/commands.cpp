@@ -6,6 +6,8 @@ std::span<const Command> Commands() {
   static constexpr Command kCommands[] = {
       {"compress", "MODEL -o OUT.gguf [options]", "compress a model to a few bits, or less, per weight",
        SetUpCompress},
+      {"refine", "FILE --reference MODEL -o OUT.gguf [options]", "go on tuning a compressed model",
+       SetUpRefine},
       {"run", "MODEL -p TEXT [options]", "continue a text", SetUpRun},
       {"eval", "MODEL -f TEXT [options]", "measure perplexity, and divergence from the original", SetUpEval},
       {"bench", "MODEL [options]", "measure the speed of reading and of writing text", SetUpBench},

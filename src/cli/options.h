@@ -101,6 +101,16 @@ CLI::Option* AddNumber(CLI::App& app, const std::string& names, T& value,
       ->default_str(CLI::detail::to_string(value));
 }
 
+// One that may stay unset.
+template <typename T>
+CLI::Option* AddNumber(CLI::App& app, const std::string& names, std::optional<T>& value,
+                       std::type_identity_t<Range<T>> range, const std::string& help) {
+  const auto parse = [names, range, &value](const std::string& text) {
+    value = ParseNumber<T>(names, text, range);
+  };
+  return app.add_option_function<std::string>(names, parse, help)->type_name("N");
+}
+
 template <typename T>
 using Choices = std::vector<std::pair<std::string, T>>;
 

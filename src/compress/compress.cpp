@@ -1,19 +1,14 @@
 #include "compress/compress.h"
 
 #include <algorithm>
-#include <cmath>
-#include <functional>
+#include <optional>
 
-#include "allocate/allocation.h"
-#include "base/error.h"
 #include "base/hash.h"
-#include "base/interrupt.h"
-#include "base/random.h"
 #include "base/version.h"
 #include "calibrate/calibration_text.h"
-#include "calibrate/covariance.h"
-#include "calibrate/importance.h"
+#include "compress/compressed_start.h"
 #include "compress/dense_source.h"
+#include "compress/model_factorizer.h"
 #include "compress/stored_results.h"
 #include "compress/work_folder.h"
 #include "evaluate/perplexity.h"
@@ -23,8 +18,6 @@
 
 namespace addend {
 namespace {
-
-constexpr size_t kPilotSteps = 15;
 
 // One compression: what every stage needs, and the stages in order.
 class Job {
@@ -38,15 +31,21 @@ class Job {
         progress_(progress),
         dense_(LoadDenseModel(source)),
         tokenizer_(LoadTokenizer(source)),
-        allocation_(UniformAllocation(dense_, options.bits)),
+        start_(options.start.empty() ? std::nullopt : std::optional(LoadStart(options.start, dense_))),
         work_(options.work_folder.empty() ? Path(out.string() + ".work") : options.work_folder, Settings()) {}
 
   CompressReport Run() {
+    if (!start_) UniformAllocation(dense_, options_.bits);  // rates that cannot be are told at once
     Stage("text", [&] { text_ = Text(); });
-    Stage("statistics", [&] { importance_ = Importance(); });
-    Stage("allocate", [&] { Allocate(); });
-    Stage("factorize", [&] { FactorizeAll(); });
-    Stage("distil", [&] { DistillScales(); });
+    if (start_) {
+      student_ = std::move(*start_).model;
+      report_.linears = start_->linears;
+    } else {
+      Stage("statistics", [&] { importance_ = Importance(); });
+      Stage("allocate", [&] { allocation_ = Factorizer().Allocate(); });
+      Stage("factorize", [&] { FactorizeAll(); });
+    }
+    Stage("distil", [&] { TuneModel(); });
     Stage("save", [&] { Save(); });
     report_.peak_memory_bytes = PeakMemoryBytes();
     if (!options_.keep_work_folder) work_.Delete();
@@ -61,23 +60,33 @@ class Job {
     report_.stage_seconds.emplace_back(name, WallSeconds() - begin);
   }
 
+  template <typename T>
+  static Json OrNull(const std::optional<T>& value) {
+    return value ? Json(*value) : Json();
+  }
+
   // Everything that the result depends on; two jobs with equal settings may share a work folder.
   Json Settings() const {
     Json files = Json::array();
     for (const Path& file : options_.calibration) files.push_back(HashText(Hash64(ReadTextFile(file))));
-    return {{"addend", kVersion},
-            {"model", HashText(HashOf(dense_))},
-            {"bits", options_.bits},
+    Json settings = {{"addend", kVersion}, {"model", HashText(HashOf(dense_))}};
+    settings.update(start_ ? Json{{"start", start_->recipe}} : FactorizationSettings());
+    settings.update({{"effort", Name(options_.effort)},
+                     {"calibration", files},
+                     {"calibration_length", options_.calibration_length},
+                     {"distill_steps", OrNull(options_.distill_steps)},
+                     {"distill_seconds", OrNull(options_.distill_seconds)},
+                     {"seconds", OrNull(options_.seconds)},
+                     {"seed", options_.seed}});
+    return settings;
+  }
+
+  Json FactorizationSettings() const {
+    return {{"bits", options_.bits},
             {"allocation", Name(options_.allocation)},
-            {"effort", Name(options_.effort)},
             {"method", options_.method},
-            {"calibration", files},
-            {"calibration_length", options_.calibration_length},
             {"statistics_sequences", options_.statistics_sequences},
-            {"embedding_type", Info(options_.embedding_type).name},
-            {"distill_seconds", options_.distill_seconds ? Json(*options_.distill_seconds) : Json()},
-            {"distill_steps", options_.distill_steps},
-            {"seed", options_.seed}};
+            {"embedding_type", Info(options_.embedding_type).name}};
   }
 
   CalibrationText Text() {
@@ -105,127 +114,28 @@ class Job {
     return importance;
   }
 
-  void Allocate() {
-    if (options_.allocation == AllocationPolicy::kUniform) return;
-    const auto name = [](size_t b) { return "pilot." + std::to_string(b); };
-    WalkBlocks(
-        "allocate", [&](size_t b) { return work_.Has(name(b)); },
-        [&](size_t b, BlockCovariance& covariance) {
-          BlockLoss block;
-          ForLinears(b, [&](LinearKind kind) {
-            block[static_cast<size_t>(kind)] = PilotLoss(b, kind, covariance.For(kind));
-          });
-          work_.Save(name(b), ToCheckpoint(block));
-        });
-    ModelLoss losses;
-    for (size_t b = 0; b < dense_.blocks.size(); ++b) losses.push_back(BlockLossFrom(work_.Load(name(b))));
-    allocation_ = MarginalAllocation(dense_, losses, options_.bits);
-  }
-
-  // A short ADMM is enough: what it loses against the real factorization, it loses everywhere alike.
-  LayerLoss PilotLoss(size_t b, LinearKind kind, const Matrix& covariance) {
-    const Linear& linear = dense_.blocks[b][kind];
-    FactorizeOptions options = OptionsFor(b, kind);
-    options.method = "nanoquant-admm";
-    options.admm_steps = kPilotSteps;
-    const Matrix weight = linear.ToDense();
-    const FactorizeResult result = Factorize(ProblemOf(b, kind, weight, covariance), options, pool_);
-    return {.bits = BitsPerWeight(linear.outputs(), linear.inputs(), options.rank),
-            .loss = result.output_error * result.output_energy};
+  ModelFactorizer Factorizer() {
+    return ModelFactorizer(dense_, importance_, StatisticsSequences(), options_, work_, pool_, progress_);
   }
 
   void FactorizeAll() {
-    student_ = dense_;  // shares the stored weights; the linears are replaced one by one
+    FactorizedModel factorized = Factorizer().Factorize(allocation_);
+    student_ = std::move(factorized.model);
+    report_.linears = std::move(factorized.linears);
     student_.embedding = Narrowed(dense_.embedding, options_.embedding_type);
     if (dense_.head) student_.head = Narrowed(*dense_.head, options_.embedding_type);
-    const auto done = [&](size_t b) {
-      return std::all_of(kLinearKinds.begin(), kLinearKinds.end(),
-                         [&](LinearKind kind) { return work_.Has(LinearName(b, kind)); });
-    };
-    WalkBlocks("factorize", done, [&](size_t b, BlockCovariance& covariance) {
-      ForLinears(b, [&](LinearKind kind) {
-        const std::string name = LinearName(b, kind);
-        if (work_.Has(name)) return;
-        work_.Save(name, ToCheckpoint(FactorizeLinear(b, kind, covariance.For(kind))));
-      });
-    });
-    for (size_t b = 0; b < dense_.blocks.size(); ++b) {
-      for (const LinearKind kind : kLinearKinds) {
-        FactorizedLinear linear = LinearFrom(work_.Load(LinearName(b, kind)));
-        report_.linears.push_back(linear.report);
-        student_.blocks[b][kind].weight = std::move(linear.weight);
-      }
-    }
   }
 
-  // Calls work(block, covariance) for the blocks of the dense model in order, except those that done(block)
-  // tells to skip.
-  void WalkBlocks(const char* stage, const std::function<bool(size_t)>& done,
-                  const std::function<void(size_t, BlockCovariance&)>& work) {
-    DenseStream stream(dense_, StatisticsSequences(), pool_);
-    const size_t count = dense_.blocks.size();
-    for (size_t b = 0; b < count; ++b) {
-      ThrowIfInterrupted();
-      if (done(b)) {
-        stream.Skip();
-      } else {
-        BlockCovariance covariance = stream.Next();
-        work(b, covariance);
-      }
-      Report(progress_, {stage, static_cast<double>(b + 1), static_cast<double>(count), "blocks"});
-    }
-  }
-
-  // Calls work(kind) for the linears of a block in parallel.
-  void ForLinears(size_t b, const std::function<void(LinearKind)>& work) {
-    // The largest first, so that the threads finish together.
-    std::vector<LinearKind> kinds(kLinearKinds.begin(), kLinearKinds.end());
-    const auto cost = [&](LinearKind kind) {
-      return dense_.blocks[b][kind].outputs() * dense_.blocks[b][kind].inputs() * allocation_.Rank(b, kind);
-    };
-    std::stable_sort(kinds.begin(), kinds.end(),
-                     [&](LinearKind x, LinearKind y) { return cost(x) > cost(y); });
-    pool_.For(kinds.size(), [&](size_t i) {
-      ThrowIfInterrupted();
-      WithContext(LinearName(b, kinds[i]), [&] { work(kinds[i]); });
-    });
-  }
-
-  FactorizeOptions OptionsFor(size_t b, LinearKind kind) const {
-    return {.method = options_.method,
-            .effort = options_.effort,
-            .rank = allocation_.Rank(b, kind),
-            .seed = Rng(options_.seed, LinearName(b, kind)).Next()};
-  }
-
-  FactorizeProblem ProblemOf(size_t b, LinearKind kind, const Matrix& weight,
-                             const Matrix& covariance) const {
-    const LinearImportance& importance = importance_[b][static_cast<size_t>(kind)];
-    return {.weight = weight,
-            .output_importance = importance.output,
-            .input_importance = importance.input,
-            .input_covariance = covariance};
-  }
-
-  FactorizedLinear FactorizeLinear(size_t b, LinearKind kind, const Matrix& covariance) {
-    const Linear& linear = dense_.blocks[b][kind];
-    const Matrix weight = linear.ToDense();
-    const FactorizeOptions options = OptionsFor(b, kind);
-    FactorizeResult result = Factorize(ProblemOf(b, kind, weight, covariance), options, pool_);
-    return {.weight = std::move(result.weight),
-            .report = {.name = LinearName(b, kind),
-                       .outputs = linear.outputs(),
-                       .inputs = linear.inputs(),
-                       .rank = options.rank,
-                       .bits = BitsPerWeight(linear.outputs(), linear.inputs(), options.rank),
-                       .weighted_error = result.weighted_error,
-                       .output_error = result.output_error,
-                       .seconds = result.seconds}};
-  }
-
-  void DistillScales() {
+  void TuneModel() {
     constexpr const char* kName = "distillation";
-    DistillOptions options{.steps = options_.distill_steps, .seconds = settings_.distill_seconds};
+    DistillOptions options;
+    if (options_.distill_seconds) {
+      options.seconds = *options_.distill_seconds;
+    } else if (options_.seconds) {
+      options.seconds = std::max(0.0, *options_.seconds - (WallSeconds() - begin_));
+    } else {
+      options.steps = settings_.distill_steps;
+    }
     if (work_.Has(kName)) options.resume = DistillStateFrom(work_.Load(kName));
     options.save = [&](const DistillState& state) { work_.Save(kName, ToCheckpoint(state)); };
     report_.distill = Distill(student_, dense_, text_, options, pool_, progress_);
@@ -261,7 +171,7 @@ class Job {
     Json recipe = Settings();
     recipe["calibration_sources"] = text_.sources;
     recipe["calibration_hash"] = HashText(text_.hash);
-    recipe["statistics_sequences"] = StatisticsSequences().size();
+    if (!start_) recipe["statistics_sequences"] = StatisticsSequences().size();
     recipe["distill_steps"] = report_.distill.steps;
     recipe["held_out"] = {{"tokens", report_.quality.tokens},
                           {"dense_perplexity", report_.quality.dense_perplexity},
@@ -278,6 +188,7 @@ class Job {
     return recipe;
   }
 
+  const double begin_ = WallSeconds();
   Path out_;
   CompressOptions options_;
   EffortSettings settings_;
@@ -285,10 +196,11 @@ class Job {
   const Progress& progress_;
   Model dense_;
   Tokenizer tokenizer_;
-  Allocation allocation_;
+  std::optional<CompressedStart> start_;
   WorkFolder work_;
   CalibrationText text_;
   ModelImportance importance_;
+  Allocation allocation_;
   Model student_;
   CompressReport report_;
 };

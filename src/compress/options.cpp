@@ -5,13 +5,13 @@ namespace addend {
 EffortSettings SettingsOf(Effort effort) {
   switch (effort) {
     case Effort::kFast:
-      return {.statistics_sequences = 32, .distill_seconds = 4 * 60};
+      return {.statistics_sequences = 32, .distill_steps = 128};
     case Effort::kDefault:
-      return {.statistics_sequences = 64, .distill_seconds = 20 * 60};
+      return {.statistics_sequences = 64, .distill_steps = 2000};
     case Effort::kBest:
       break;
   }
-  return {.statistics_sequences = 128, .distill_seconds = 2 * 3600};
+  return {.statistics_sequences = 128, .distill_steps = 12000};
 }
 
 std::string_view Name(Effort effort) {
@@ -27,13 +27,21 @@ std::string_view Name(Effort effort) {
 }
 
 std::string_view Name(AllocationPolicy policy) {
-  return policy == AllocationPolicy::kUniform ? "uniform" : "marginal";
+  switch (policy) {
+    case AllocationPolicy::kUniform:
+      return "uniform";
+    case AllocationPolicy::kMarginal:
+      return "marginal";
+    case AllocationPolicy::kChannels:
+      break;
+  }
+  return "channels";
 }
 
 EffortSettings CompressOptions::Settings() const {
   EffortSettings settings = SettingsOf(effort);
   if (statistics_sequences > 0) settings.statistics_sequences = statistics_sequences;
-  if (distill_seconds) settings.distill_seconds = *distill_seconds;
+  if (distill_steps) settings.distill_steps = *distill_steps;
   return settings;
 }
 

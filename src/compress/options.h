@@ -14,7 +14,7 @@ namespace addend {
 // What an effort level stands for where the options leave it open.
 struct EffortSettings {
   size_t statistics_sequences;
-  double distill_seconds;
+  size_t distill_steps;
 };
 EffortSettings SettingsOf(Effort effort);
 std::string_view Name(Effort effort);  // "fast", "default", "best"
@@ -22,10 +22,14 @@ std::string_view Name(Effort effort);  // "fast", "default", "best"
 enum class AllocationPolicy {
   kUniform,   // the same rate for every layer
   kMarginal,  // equal marginal loss, from a quick factorization of every layer (allocate/allocation.h)
+  kChannels,  // the channels that matter most, of a factorization at a higher rate
 };
-std::string_view Name(AllocationPolicy policy);  // "uniform", "marginal"
+std::string_view Name(AllocationPolicy policy);  // "uniform", "marginal", "channels"
 
 struct CompressOptions {
+  // A compressed form of the same model to go on from: then there is only tuning, and what is about rates and
+  // factorization below does not count. Empty: from the dense model.
+  Path start;
   double bits = 1.0;  // average over the linear layers, scales included
   AllocationPolicy allocation = AllocationPolicy::kMarginal;
   Effort effort = Effort::kDefault;
@@ -34,9 +38,11 @@ struct CompressOptions {
   size_t calibration_length = 512;      // tokens in a sequence
   size_t statistics_sequences = 0;      // for importance and covariance; 0 = by effort
   DType embedding_type = DType::kQ8_0;  // of embedding and head, unless the source already takes fewer bits
-  std::optional<double>
-      distill_seconds;       // time budget of the distillation; none = by effort, 0 = no distillation
-  size_t distill_steps = 0;  // instead of a time budget: the result then depends on the seed alone
+  // How long to tune the whole model: at most one of these; none = steps by effort. With steps the result
+  // depends on the seed alone; with a time it also depends on how fast the machine is.
+  std::optional<size_t> distill_steps;    // 0 = no tuning
+  std::optional<double> distill_seconds;  // 0 = no tuning
+  std::optional<double> seconds;          // for the whole job: tuning takes what the other stages leave
   uint64_t seed = 1;
   Path work_folder;               // empty: the output's name with ".work" behind it
   bool keep_work_folder = false;  // also after success

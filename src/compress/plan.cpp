@@ -8,9 +8,13 @@
 #include "base/progress.h"
 #include "compress/dense_source.h"
 #include "linalg/gemm.h"
+#include "tune/distill.h"
 
 namespace addend {
 namespace {
+
+// Of the rate of products alone, what whole passes through the model reach.
+constexpr double kShareOfRate = 0.6;
 
 // Floating-point operations a second that a product of middling size reaches on all threads.
 double MeasureRate(ThreadPool& pool) {
@@ -39,6 +43,23 @@ double FactorizeCost(Effort effort) {
   return 9000;
 }
 
+// A token costs, in products of floats: the head three times (the teacher's logits, the student's, the
+// gradient of their input), the gradients of the signs, four sign products, which are about four times as
+// fast, and the teacher.
+double DistillSeconds(const CompressOptions& options, const ModelConfig& config, const CompressPlan& plan,
+                      double rate) {
+  if (options.distill_seconds) return *options.distill_seconds;
+  if (options.seconds) {
+    return std::max(0.0, *options.seconds - plan.statistics_seconds - plan.factorize_seconds);
+  }
+  const auto weights = static_cast<double>(plan.size.linear_weights);
+  const double head = static_cast<double>(config.vocabulary) * static_cast<double>(config.hidden);
+  const double of_a_token = 2 * (3 * head + 1.5 * plan.size.linear_bits + weights);
+  const double tokens = static_cast<double>(options.Settings().distill_steps) *
+                        static_cast<double>(DistillOptions().batch * options.calibration_length);
+  return tokens * of_a_token / (kShareOfRate * rate);
+}
+
 double Square(size_t x) {
   return static_cast<double>(x) * static_cast<double>(x);
 }
@@ -61,8 +82,8 @@ CompressPlan PlanCompression(const Path& source, const CompressOptions& options,
       (2 * Square(config.hidden) + Square(config.q_size()) + Square(config.feed_forward));
   const double tokens = static_cast<double>(settings.statistics_sequences * options.calibration_length);
   // Importance: forward, forward again with activations, backward. Covariance: forward and the products. At
-  // about 60 % of the rate.
-  plan.statistics_seconds = tokens * (2 * weights * 4 + 2 * head * 2 + covariance) / (0.6 * rate);
+  // kShareOfRate.
+  plan.statistics_seconds = tokens * (2 * weights * 4 + 2 * head * 2 + covariance) / (kShareOfRate * rate);
 
   double factorize = 0, largest_block = 0;
   for (size_t b = 0; b < model.blocks.size(); ++b) {
@@ -76,7 +97,7 @@ CompressPlan PlanCompression(const Path& source, const CompressOptions& options,
     largest_block = std::max(largest_block, block);
   }
   plan.factorize_seconds = FactorizeCost(options.effort) * factorize / rate;
-  plan.distill_seconds = settings.distill_seconds;
+  plan.distill_seconds = DistillSeconds(options, config, plan, rate);
 
   // The most of: hidden states of the calibration text with one block and its covariances, and distillation
   // with the head in float32 and the activations of a step.

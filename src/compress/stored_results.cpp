@@ -1,5 +1,7 @@
 #include "compress/stored_results.h"
 
+#include <cstring>
+#include <span>
 #include <tuple>
 
 #include "base/error.h"
@@ -21,6 +23,15 @@ std::vector<DistillPoint> CurveFrom(const Json& json) {
     curve.push_back({step, seconds, held_out});
   }
   return curve;
+}
+
+std::string Numbered(const char* name, size_t i) {
+  return name + ("." + std::to_string(i));
+}
+
+// Of SignMatrix::ToBytes.
+size_t SignRowBytes(size_t cols) {
+  return (cols + 7) / 8;
 }
 
 std::string ImportanceName(size_t block, LinearKind kind, const char* side) {
@@ -113,43 +124,66 @@ FactorizedLinear LinearFrom(const Checkpoint& checkpoint) {
             .weighted_error = JsonField<double>(facts, "weighted_error", kOrigin),
             .output_error = JsonField<double>(facts, "output_error", kOrigin),
             .seconds = JsonField<double>(facts, "seconds", kOrigin)};
-  const auto row_bytes = [](size_t cols) { return (cols + 7) / 8; };
-  linear.weight = {.A = SignMatrix::FromBytes(checkpoint.Bytes("A", report.outputs * row_bytes(report.rank)),
-                                              report.outputs, report.rank),
-                   .B = SignMatrix::FromBytes(checkpoint.Bytes("B", report.rank * row_bytes(report.inputs)),
-                                              report.rank, report.inputs),
-                   .a = checkpoint.Floats("a", report.outputs),
-                   .mid = checkpoint.Floats("mid", report.rank),
-                   .b = checkpoint.Floats("b", report.inputs)};
+  linear.weight = {
+      .A = SignMatrix::FromBytes(checkpoint.Bytes("A", report.outputs * SignRowBytes(report.rank)),
+                                 report.outputs, report.rank),
+      .B = SignMatrix::FromBytes(checkpoint.Bytes("B", report.rank * SignRowBytes(report.inputs)),
+                                 report.rank, report.inputs),
+      .a = checkpoint.Floats("a", report.outputs),
+      .mid = checkpoint.Floats("mid", report.rank),
+      .b = checkpoint.Floats("b", report.inputs)};
   linear.weight.Validate();
   return linear;
 }
 
 Checkpoint ToCheckpoint(const DistillState& state) {
   Checkpoint checkpoint;
-  checkpoint.facts = {{"step", state.step},
-                      {"total_steps", state.total_steps},
-                      {"seconds", state.seconds},
-                      {"gains", state.gains.size()},
-                      {"curve", ToJson(state.curve)}};
+  checkpoint.facts = {{"step", state.step},       {"total_steps", state.total_steps},
+                      {"seconds", state.seconds}, {"gains", state.gains.size()},
+                      {"signs", Json::array()},   {"curve", ToJson(state.curve)}};
   checkpoint.floats = {{"gains", state.gains},
                        {"first_moments", state.first_moments},
                        {"second_moments", state.second_moments},
                        {"best_gains", state.best_gains}};
+  for (size_t i = 0; i < state.latents.size(); ++i) {
+    const SignLatents::State& latents = state.latents[i];
+    checkpoint.facts["signs"].push_back(
+        {latents.row_squares.size(), latents.col_squares.size(), latents.steps});
+    const auto bytes = std::as_bytes(std::span(latents.latents));
+    checkpoint.bytes[Numbered("latents", i)].assign(bytes.begin(), bytes.end());
+    checkpoint.bytes[Numbered("best_signs", i)] = state.best_signs.at(i).ToBytes();
+    checkpoint.floats[Numbered("row_squares", i)] = latents.row_squares;
+    checkpoint.floats[Numbered("col_squares", i)] = latents.col_squares;
+  }
   return checkpoint;
 }
 
 DistillState DistillStateFrom(const Checkpoint& checkpoint) {
   const Json& facts = checkpoint.facts;
   const auto gains = JsonField<size_t>(facts, "gains", kOrigin);
-  return {.step = JsonField<size_t>(facts, "step", kOrigin),
-          .total_steps = JsonField<size_t>(facts, "total_steps", kOrigin),
-          .seconds = JsonField<double>(facts, "seconds", kOrigin),
-          .gains = checkpoint.Floats("gains", gains),
-          .first_moments = checkpoint.Floats("first_moments", gains),
-          .second_moments = checkpoint.Floats("second_moments", gains),
-          .best_gains = checkpoint.Floats("best_gains", gains),
-          .curve = CurveFrom(JsonField<Json>(facts, "curve", kOrigin))};
+  DistillState state{.step = JsonField<size_t>(facts, "step", kOrigin),
+                     .total_steps = JsonField<size_t>(facts, "total_steps", kOrigin),
+                     .seconds = JsonField<double>(facts, "seconds", kOrigin),
+                     .gains = checkpoint.Floats("gains", gains),
+                     .first_moments = checkpoint.Floats("first_moments", gains),
+                     .second_moments = checkpoint.Floats("second_moments", gains),
+                     .best_gains = checkpoint.Floats("best_gains", gains),
+                     .curve = CurveFrom(JsonField<Json>(facts, "curve", kOrigin))};
+  using Signs = std::tuple<size_t, size_t, uint64_t>;
+  for (const auto& [rows, cols, steps] : JsonField<std::vector<Signs>>(facts, "signs", kOrigin)) {
+    const size_t i = state.latents.size();
+    SignLatents::State latents{.row_squares = checkpoint.Floats(Numbered("row_squares", i), rows),
+                               .col_squares = checkpoint.Floats(Numbered("col_squares", i), cols),
+                               .steps = steps};
+    const std::vector<std::byte>& bytes =
+        checkpoint.Bytes(Numbered("latents", i), rows * cols * sizeof(int16_t));
+    latents.latents.resize(rows * cols);
+    std::memcpy(latents.latents.data(), bytes.data(), bytes.size());
+    state.latents.push_back(std::move(latents));
+    state.best_signs.push_back(SignMatrix::FromBytes(
+        checkpoint.Bytes(Numbered("best_signs", i), rows * SignRowBytes(cols)), rows, cols));
+  }
+  return state;
 }
 
 }  // namespace addend

@@ -118,6 +118,11 @@ TEST(StoredResults, ComeBackAsTheyWere) {
                            .first_moments = {3, 4},
                            .second_moments = {5, 6},
                            .best_gains = {7, 8},
+                           .latents = {{.latents = {1, -2, 3, -4, 5, -32767},
+                                        .row_squares = {0.5f, 0.25f},
+                                        .col_squares = {1, 2, 3},
+                                        .steps = 7}},
+                           .best_signs = {SignMatrix(2, 3)},
                            .curve = {{0, 0, 3.5}, {4, 2, 1.75}}};
   const DistillState again = DistillStateFrom(ToCheckpoint(state));
   EXPECT_EQ(again.step, 7u);
@@ -125,6 +130,8 @@ TEST(StoredResults, ComeBackAsTheyWere) {
   EXPECT_EQ(again.gains, state.gains);
   EXPECT_EQ(again.second_moments, state.second_moments);
   EXPECT_EQ(again.best_gains, state.best_gains);
+  EXPECT_EQ(again.latents, state.latents);
+  EXPECT_EQ(again.best_signs, state.best_signs);
   ASSERT_EQ(again.curve.size(), 2u);
   EXPECT_EQ(again.curve[1].held_out, 1.75);
 

@@ -16,17 +16,38 @@
 namespace addend {
 namespace {
 
-// The result in one call of the library: a tile of this size has the speed of a whole product.
-constexpr size_t kTileRows = 256, kTileCols = 192;
 constexpr size_t kVector = 16;  // floats
+
+size_t Tiles(size_t extent, size_t tile) {
+  return (extent + tile - 1) / tile;
+}
 
 // The size of equal tiles, none above `largest`. More than one tile means a multiple of `multiple`, so that
 // threads end together.
 size_t TileSize(size_t extent, size_t largest, size_t multiple) {
   if (extent <= largest) return extent;
-  const size_t tiles = (extent + largest * multiple - 1) / (largest * multiple) * multiple;
+  const size_t tiles = Tiles(extent, largest * multiple) * multiple;
   return (extent + tiles * kVector - 1) / (tiles * kVector) * kVector;
 }
+
+struct Tile {
+  size_t rows, cols;
+};
+
+// The part of a rows x cols result in one call of the library, which copies its operands first: large tiles
+// copy less, small ones give more threads something to do. Depends on the shape alone, as the result must.
+Tile TileFor(size_t rows, size_t cols) {
+  constexpr Tile kSizes[] = {{512, 768}, {512, 384}, {256, 384}, {256, 192}};
+  constexpr size_t kWantedTiles = 16;
+  Tile tile{};
+  for (const Tile& size : kSizes) {
+    tile = {TileSize(rows, size.rows, 1), TileSize(cols, size.cols, 2)};
+    if (Tiles(rows, tile.rows) * Tiles(cols, tile.cols) >= kWantedTiles) break;
+  }
+  return tile;
+}
+
+constexpr size_t kGramTile = 192;
 
 size_t Rows(Op op, ConstMatrixView m) {
   return op == Op::kNone ? m.rows : m.cols;
@@ -91,8 +112,8 @@ void AddSymmetric(Op op, ConstMatrixView a, float alpha, MatrixView c, ThreadPoo
   CheckShapes(op, a, other, a, c);
   SetUpBlas();
   if (a.rows == 0 || a.cols == 0) return;
-  const size_t tile = TileSize(c.rows, kTileCols, 1);
-  pool.For((c.rows + tile - 1) / tile, [&](size_t i) {
+  const size_t tile = TileSize(c.rows, kGramTile, 1);
+  pool.For(Tiles(c.rows, tile), [&](size_t i) {
     const size_t first = i * tile, count = std::min(tile, c.rows - first);
     SerialGemm(op, RowsOf(op, a, first, count), other, RowsOf(op, a, 0, first + count),
                c.Rows(first, count).Cols(0, first + count), alpha, 1);
@@ -149,11 +170,11 @@ void Gemm(Op op_a, ConstMatrixView a, Op op_b, ConstMatrixView b, MatrixView c, 
   SetUpBlas();
   if (c.rows == 0 || c.cols == 0) return;
   if (Cols(op_a, a) == 0) return Scale(c, beta);
-  const size_t tile_rows = TileSize(c.rows, kTileRows, 1), tile_cols = TileSize(c.cols, kTileCols, 2);
-  const size_t across = (c.cols + tile_cols - 1) / tile_cols, down = (c.rows + tile_rows - 1) / tile_rows;
-  pool.For(across * down, [&](size_t i) {
-    const size_t row = i / across * tile_rows, rows = std::min(tile_rows, c.rows - row);
-    const size_t col = i % across * tile_cols, cols = std::min(tile_cols, c.cols - col);
+  const Tile tile = TileFor(c.rows, c.cols);
+  const size_t across = Tiles(c.cols, tile.cols);
+  pool.For(Tiles(c.rows, tile.rows) * across, [&](size_t i) {
+    const size_t row = i / across * tile.rows, rows = std::min(tile.rows, c.rows - row);
+    const size_t col = i % across * tile.cols, cols = std::min(tile.cols, c.cols - col);
     SerialGemm(op_a, RowsOf(op_a, a, row, rows), op_b, ColsOf(op_b, b, col, cols),
                c.Rows(row, rows).Cols(col, cols), alpha, beta);
   });

@@ -60,6 +60,18 @@ std::vector<float> AllScales(const Model& model) {
   return scales;
 }
 
+std::vector<SignMatrix> AllSigns(const Model& model) {
+  std::vector<SignMatrix> signs;
+  for (const Block& block : model.blocks) {
+    for (const Linear& linear : block.linears) {
+      const auto& factors = std::get<FactoredWeight>(linear.weight);
+      signs.push_back(factors.A);
+      signs.push_back(factors.B);
+    }
+  }
+  return signs;
+}
+
 class DistillTest : public ::testing::Test {
  protected:
   const Model dense_ = LoadModel(test::GoldenPath("tiny_models/llama"));
@@ -81,21 +93,40 @@ TEST_F(DistillTest, LowersTheHeldOutDivergence) {
 }
 
 TEST_F(DistillTest, ResumesBitForBitOnAnyNumberOfThreads) {
+  const DistillOptions options{.steps = 10, .sign_learning_rate = 0.3};
   Model whole = CrudelyFactored(dense_), halves = whole;
-  Distill(whole, dense_, text_, {.steps = 10}, pool_, {});
+  EXPECT_GT(Distill(whole, dense_, text_, options, pool_, {}).changed_signs, 0u);
 
   // The state as a killed job leaves it: saved after the steps were decided by a time budget, here after the
   // first.
   std::optional<DistillState> saved;
   Model lost = halves;
-  Distill(lost, dense_, text_, {.seconds = 1e-9, .save = [&](const DistillState& state) { saved = state; }},
-          pool_, {});
+  DistillOptions killed = options;
+  killed.steps = 0;
+  killed.seconds = 1e-9;
+  killed.save = [&](const DistillState& state) { saved = state; };
+  Distill(lost, dense_, text_, killed, pool_, {});
   ASSERT_TRUE(saved);
   EXPECT_EQ(saved->step, 5u);
   saved->total_steps = 10;
+  DistillOptions resumed = options;
+  resumed.resume = saved;
   ThreadPool one(1);
-  Distill(halves, dense_, text_, {.steps = 10, .resume = saved}, one, {});
+  Distill(halves, dense_, text_, resumed, one, {});
   EXPECT_THAT(AllScales(halves), ElementsAreArray(AllScales(whole)));
+  EXPECT_EQ(AllSigns(halves), AllSigns(whole));
+}
+
+TEST_F(DistillTest, SignsLearnToo) {
+  Model scales_only = CrudelyFactored(dense_), both = scales_only;
+  const DistillResult without = Distill(scales_only, dense_, text_, {.steps = 60}, pool_, {});
+  const DistillResult with =
+      Distill(both, dense_, text_, {.steps = 60, .sign_learning_rate = 0.1}, pool_, {});
+  EXPECT_EQ(without.changed_signs, 0u);
+  EXPECT_GT(with.changed_signs, 100u);
+  EXPECT_LT(with.curve.back().held_out, without.curve.back().held_out);
+  const DistillResult measured = Distill(both, dense_, text_, {}, pool_, {});
+  EXPECT_NEAR(measured.curve.front().held_out, with.curve.back().held_out, 0.01 * with.curve.back().held_out);
 }
 
 TEST_F(DistillTest, NeverEndsWorseThanItBegan) {

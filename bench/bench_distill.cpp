@@ -1,0 +1,63 @@
+// What the settings of the distillation are worth: tunes a factorised file and prints the learning curve.
+//   env -u OPENBLAS_CORETYPE build/release/bench/bench_distill DENSE FILE --text a.txt b.txt --steps 200
+//     [--batch 2] [--rate 1e-2] [--sign-rate 0] [--length 512] [--sequences 4096] [--seed 1] [-o OUT]
+// FILE is what `addend compress --distill-time 0` wrote. Columns: step, seconds, KL on held-out text (nats a
+// token).
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "base/progress.h"
+#include "linalg/gemm.h"
+#include "tune/distill.h"
+
+namespace addend {
+namespace {
+
+struct Arguments {
+  std::string dense, file, out;
+  std::vector<std::string> texts;
+  CalibrationOptions calibration;
+  DistillOptions distill;
+};
+
+void Run(const Arguments& arguments) {
+  ThreadPool pool;
+  const Model dense = LoadModel(arguments.dense);
+  Model student = LoadModel(arguments.file);
+  const std::vector<Path> texts(arguments.texts.begin(), arguments.texts.end());
+  const CalibrationText text =
+      ReadCalibrationText(texts, LoadTokenizer(arguments.dense), arguments.calibration);
+  std::printf("%zu threads, OpenBLAS kernels: %s; %zu sequences of %zu tokens, %zu held out\n", pool.size(),
+              BlasKernels().c_str(), text.training.size(), text.length, text.held_out.size());
+  const double begin = WallSeconds(), cpu = CpuSeconds();
+  const DistillResult result = Distill(student, dense, text, arguments.distill, pool, {});
+  for (const DistillPoint& point : result.curve) {
+    std::printf("%6zu %8.1f %8.4f\n", point.step, point.seconds, point.held_out);
+  }
+  std::printf("%.1f s, %.1f CPU s, %zu signs changed\n", WallSeconds() - begin, CpuSeconds() - cpu,
+              result.changed_signs);
+  if (!arguments.out.empty()) SaveModel(student, arguments.out);
+}
+
+}  // namespace
+}  // namespace addend
+
+int main(int argc, char** argv) {
+  addend::Arguments arguments;
+  CLI::App app;
+  app.add_option("dense", arguments.dense)->required();
+  app.add_option("file", arguments.file)->required();
+  app.add_option("--text", arguments.texts)->required();
+  app.add_option("--steps", arguments.distill.steps)->required();
+  app.add_option("--batch", arguments.distill.batch);
+  app.add_option("--rate", arguments.distill.learning_rate);
+  app.add_option("--sign-rate", arguments.distill.sign_learning_rate);
+  app.add_option("--length", arguments.calibration.length);
+  app.add_option("--sequences", arguments.calibration.max_sequences);
+  app.add_option("--seed", arguments.calibration.seed);
+  app.add_option("-o", arguments.out);
+  CLI11_PARSE(app, argc, argv);
+  addend::Run(arguments);
+}

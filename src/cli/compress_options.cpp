@@ -1,0 +1,78 @@
+#include "cli/compress_options.h"
+
+#include "base/interrupt.h"
+#include "cli/output.h"
+#include "compress/compress.h"
+
+namespace addend {
+namespace {
+
+template <typename Result>
+void PrintResult(const Result& result, bool json) {
+  if (json) {
+    PrintJson(result.ToJson());
+  } else {
+    Print(result.ToText());
+  }
+}
+
+}  // namespace
+
+void AddOutputOptions(CLI::App& app, CompressArguments& arguments) {
+  AddPath(app, "-o,--output", arguments.out, "the compressed file to write")->required();
+  AddPath(app, "--work-folder", arguments.options.work_folder, "finished parts, to go on after a stop")
+      ->default_str("OUT.work");
+  AddFlag(app, "--keep-work", arguments.options.keep_work_folder, "keep that folder when done");
+}
+
+void AddTuningOptions(CLI::App& app, CompressArguments& arguments) {
+  CompressOptions& options = arguments.options;
+  const auto add_calibration = [&options](const std::vector<std::string>& files) {
+    options.calibration.assign(files.begin(), files.end());
+  };
+  app.add_option_function<std::vector<std::string>>("--calibration", add_calibration,
+                                                    "texts; else the model writes some itself")
+      ->type_name("PATH...");
+  AddNumber(app, "--calibration-length", options.calibration_length, {2, 1 << 20}, "tokens in a sequence");
+  AddNumber(app, "--calibration-sequences", options.statistics_sequences, {0, 1 << 20},
+            "how many are measured; 0 = by effort");
+  AddChoice(app, "--effort", options.effort,
+            {{"fast", Effort::kFast}, {"default", Effort::kDefault}, {"best", Effort::kBest}},
+            "time for quality");
+  CLI::Option* time =
+      AddDuration(app, "--time", options.seconds, "90s, 5m, 2h for all; tuning takes the rest")
+          ->default_str("by effort");
+  CLI::Option* distill_time =
+      AddDuration(app, "--distill-time", options.distill_seconds, "for tuning the whole model; 0 = none")
+          ->excludes(time);
+  AddNumber(app, "--distill-steps", options.distill_steps, {0, 1 << 30},
+            "in place of a time: the result then repeats")
+      ->excludes(time)
+      ->excludes(distill_time);
+  AddNumber(app, "--seed", options.seed, {0, UINT64_MAX}, "equal seeds give equal files");
+}
+
+void AddReportOptions(CLI::App& app, CompressArguments& arguments) {
+  AddCommonOptions(app, arguments.common);
+  AddFlag(app, "--json", arguments.json, "the report (or plan) as JSON");
+}
+
+void RunCompression(const CompressArguments& arguments) {
+  CheckOutput(arguments.source, arguments.out);
+  if (!arguments.options.start.empty()) CheckOutput(arguments.options.start, arguments.out);
+  CatchInterrupts();
+  ThreadPool pool(arguments.common.threads);
+  if (arguments.dry_run) {
+    PrintResult(PlanCompression(arguments.source, arguments.options, pool), arguments.json);
+    return;
+  }
+  try {
+    PrintResult(Compress(arguments.source, arguments.out, arguments.options, pool,
+                         arguments.common.ConsoleProgress()),
+                arguments.json);
+  } catch (const Interrupted& error) {
+    throw Interrupted(error.what(), "; the same command goes on where it stopped");
+  }
+}
+
+}  // namespace addend

@@ -1,0 +1,64 @@
+// Factorizes all linears of a model, block by block, with every finished one kept in the work folder.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "allocate/allocation.h"
+#include "base/progress.h"
+#include "base/threads.h"
+#include "calibrate/covariance.h"
+#include "calibrate/importance.h"
+#include "compress/options.h"
+#include "compress/report.h"
+#include "compress/work_folder.h"
+#include "factorize/factorize.h"
+
+namespace addend {
+
+struct FactorizedModel {
+  Model model;  // shares everything but the linears with the dense one
+  std::vector<LinearReport> linears;
+};
+
+class ModelFactorizer {
+ public:
+  // All of them must outlive this. `sequences`: what the covariances are measured on.
+  ModelFactorizer(const Model& dense, const ModelImportance& importance, SequenceSpan sequences,
+                  const CompressOptions& options, const WorkFolder& work, ThreadPool& pool,
+                  const Progress& progress);
+
+  // The ranks by options.allocation and options.bits.
+  Allocation Allocate() const;
+  FactorizedModel Factorize(const Allocation& allocation) const;
+
+ private:
+  // Names in the work folder: prefix + that of the linear.
+  struct Pass {
+    const char* stage;
+    std::string prefix;
+    const Allocation& allocation;
+    Effort effort;
+  };
+
+  ModelLoss PilotLosses() const;
+  ChannelScores PilotScores() const;
+  FactorizedModel Factorize(const Pass& pass) const;
+  void WalkBlocks(const char* stage, const std::function<bool(size_t)>& done,
+                  const std::function<void(size_t, BlockCovariance&)>& work) const;
+  void ForLinears(size_t block, const std::function<void(LinearKind)>& work) const;
+  FactorizeResult FactorizeLinear(const FactorizeOptions& options, size_t block, LinearKind kind,
+                                  const Matrix& covariance) const;
+  uint64_t SeedOf(size_t block, LinearKind kind) const;
+  double Bits(size_t block, LinearKind kind, size_t rank) const;
+
+  const Model& dense_;
+  const ModelImportance& importance_;
+  SequenceSpan sequences_;
+  const CompressOptions& options_;
+  const WorkFolder& work_;
+  ThreadPool& pool_;
+  const Progress& progress_;
+};
+
+}  // namespace addend
