@@ -1,13 +1,13 @@
 // Factorizes all linears of a model, block by block, with every finished one kept in the work folder.
 #pragma once
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "allocate/allocation.h"
 #include "base/progress.h"
 #include "base/threads.h"
-#include "calibrate/covariance.h"
 #include "calibrate/importance.h"
 #include "compress/options.h"
 #include "compress/report.h"
@@ -44,11 +44,18 @@ class ModelFactorizer {
   ModelLoss PilotLosses() const;
   ChannelScores PilotScores() const;
   FactorizedModel Factorize(const Pass& pass) const;
+  void FactorizeOnDenseInputs(const Pass& pass) const;
+  void FactorizeInSequence(const Pass& pass) const;
+  std::string NameOf(const Pass& pass, size_t block, LinearKind kind) const;
+  bool Done(const Pass& pass, size_t block, std::span<const LinearKind> kinds) const;
   void WalkBlocks(const char* stage, const std::function<bool(size_t)>& done,
-                  const std::function<void(size_t, BlockCovariance&)>& work) const;
-  void ForLinears(size_t block, const std::function<void(LinearKind)>& work) const;
+                  const std::function<void(size_t)>& skip, const std::function<void(size_t)>& work) const;
+  void ForLinears(size_t block, std::span<const LinearKind> kinds,
+                  const std::function<void(LinearKind)>& work) const;
+  void FactorizeAndSave(const Pass& pass, size_t block, LinearKind kind, ConstMatrixView weight,
+                        const Matrix& covariance) const;
   FactorizeResult FactorizeLinear(const FactorizeOptions& options, size_t block, LinearKind kind,
-                                  const Matrix& covariance) const;
+                                  ConstMatrixView weight, const Matrix& covariance) const;
   uint64_t SeedOf(size_t block, LinearKind kind) const;
   double Bits(size_t block, LinearKind kind, size_t rank) const;
 

@@ -3,16 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-// GCC 12 takes the undefined registers in its own AVX-512 intrinsics for a mistake (GCC bug 105593).
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
-#include <immintrin.h>
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
+#include "kernels/intrinsics.h"
 
 #define ADDEND_SIMD avx512
 // Set on functions, not on files: with -mavx512f for a whole file, an inline std:: function compiled in it

@@ -46,12 +46,15 @@ void HeadGradients::SetZero() {
   weight.SetZero();
 }
 
-TrainHead::TrainHead(const Model& model, size_t max_decoded_bytes)
+TrainHead::TrainHead(const Model& model, Precision precision, size_t max_decoded_bytes)
     : stored_(model.HeadMatrix()),
+      rounded_(false),
       final_norm_(model.final_norm),
       norm_epsilon_(model.config.norm_epsilon),
       softcap_(model.config.logit_softcap) {
-  if (stored_.rows() * stored_.cols() * sizeof(float) <= max_decoded_bytes) decoded_ = stored_.ToDense();
+  if (stored_.rows() * stored_.cols() * sizeof(float) > max_decoded_bytes) return;
+  rounded_ = precision == Precision::kNear && HasBf16Product();
+  if (!rounded_) decoded_ = stored_.ToDense();
 }
 
 HeadGradients TrainHead::MakeGradients(bool wants_weight) const {
@@ -147,9 +150,15 @@ void TrainHead::BackwardChunk(ConstMatrixView x, ConstMatrixView normed, ConstMa
                               MatrixView dx, HeadGradients* gradients, Workspace& workspace) const {
   const Borrowed d_normed = workspace.Borrow(x.rows, x.cols);
   d_normed.SetZero();
-  ForHeadRows(workspace, [&](size_t first, ConstMatrixView head) {
-    Gemm(Op::kNone, d_logits.Cols(first, head.rows), Op::kNone, head, d_normed, workspace.pool, 1, 1);
-  });
+  if (rounded_) {
+    if (packed_for_backward_.empty())
+      packed_for_backward_ = PackedBf16::Pack(stored_.ToDense(), workspace.pool);
+    Bf16Product(d_logits, packed_for_backward_, d_normed, 0, workspace.pool);
+  } else {
+    ForHeadRows(workspace, [&](size_t first, ConstMatrixView head) {
+      Gemm(Op::kNone, d_logits.Cols(first, head.rows), Op::kNone, head, d_normed, workspace.pool, 1, 1);
+    });
+  }
   if (gradients != nullptr && !gradients->weight.empty()) {
     Gemm(Op::kTranspose, d_logits, Op::kNone, normed, gradients->weight, workspace.pool, 1, 1);
   }
@@ -159,9 +168,14 @@ void TrainHead::BackwardChunk(ConstMatrixView x, ConstMatrixView normed, ConstMa
 }
 
 void TrainHead::Logits(ConstMatrixView normed, MatrixView logits, Workspace& workspace) const {
-  ForHeadRows(workspace, [&](size_t first, ConstMatrixView head) {
-    Gemm(Op::kNone, normed, Op::kTranspose, head, logits.Cols(first, head.rows), workspace.pool);
-  });
+  if (rounded_) {
+    if (packed_.empty()) packed_ = PackedBf16::PackTransposed(stored_.ToDense(), workspace.pool);
+    Bf16Product(normed, packed_, logits, 0, workspace.pool);
+  } else {
+    ForHeadRows(workspace, [&](size_t first, ConstMatrixView head) {
+      Gemm(Op::kNone, normed, Op::kTranspose, head, logits.Cols(first, head.rows), workspace.pool);
+    });
+  }
   if (softcap_ != 0) workspace.pool.For(logits.rows, [&](size_t t) { Softcap(softcap_, logits.Row(t)); });
 }
 

@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "kernels/bf16_product.h"
+#include "kernels/sign_product.h"
 #include "model/model.h"
 #include "tokenizer/token.h"
 #include "train/workspace.h"
@@ -25,8 +27,10 @@ class TrainHead {
  public:
   static constexpr size_t kMaxDecodedBytes = size_t{512} << 20;
   // The head matrix is decoded to float32 once if that takes at most `max_decoded_bytes`, else tile by tile
-  // when it is needed: then the model must outlive this.
-  explicit TrainHead(const Model& model, size_t max_decoded_bytes = kMaxDecodedBytes);
+  // when it is needed: then the model must outlive this. With kNear, products are in bfloat16 where that is
+  // faster and the matrix may be decoded as a whole.
+  explicit TrainHead(const Model& model, Precision precision = Precision::kExact,
+                     size_t max_decoded_bytes = kMaxDecodedBytes);
 
   // x: hidden states that leave the last block (tokens, hidden). *dx is set to the gradient unless dx is
   // null; parameter gradients are added to *gradients unless it is null.
@@ -64,8 +68,11 @@ class TrainHead {
   template <typename Body>
   void ForHeadRows(Workspace& workspace, Body&& body) const;
 
-  StoredMatrix stored_;  // vocabulary x hidden
-  Matrix decoded_;       // the same, or empty
+  StoredMatrix stored_;                     // vocabulary x hidden
+  Matrix decoded_;                          // the same, or empty
+  bool rounded_;                            // products in bfloat16
+  mutable PackedBf16 packed_;               // the same transposed, for the logits; empty until it is needed
+  mutable PackedBf16 packed_for_backward_;  // the same as it is
   std::vector<float> final_norm_;
   float norm_epsilon_, softcap_;
 };

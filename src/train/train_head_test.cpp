@@ -135,7 +135,7 @@ TEST(TrainHead, TilesAndChunksChangeNothing) {
   ThreadPool one(1), three(3);
   Workspace workspace_of_one(one), workspace_of_three(three);
   const Model model = HeadOnly(1, 0, 9001);
-  const TrainHead decoded(model), tiled(model, /*max_decoded_bytes=*/0);
+  const TrainHead decoded(model), tiled(model, Precision::kExact, /*max_decoded_bytes=*/0);
   Rng rng(2);
   const Matrix x = RandomMatrix(rng, 700, kHidden);
   const std::vector<TokenId> targets = RandomTargets(rng, x.rows());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/bf16_product.h"
 #include "kernels/vector_ops.h"
 #include "linalg/gemm.h"
 #include "train/row_math.h"
@@ -180,7 +181,11 @@ void TrainLinear::AddSignGradients(ConstMatrixView x, const LinearTape& tape, Co
                                    Workspace& workspace) const {
   const auto add = [&](ConstMatrixView d_out, ConstMatrixView in, std::span<const float> scale, Matrix& sum) {
     const Borrowed product = workspace.Borrow(sum.rows(), sum.cols());
-    Gemm(Op::kTranspose, d_out, Op::kNone, in, product, workspace.pool);
+    if (precision_ == Precision::kNear && HasBf16Product()) {
+      Bf16ProductTransposed(d_out, PackedBf16::Pack(in, workspace.pool), product, 0, workspace.pool);
+    } else {
+      Gemm(Op::kTranspose, d_out, Op::kNone, in, product, workspace.pool);
+    }
     workspace.ForChunks(sum.rows(), kTokenChunk, [&](size_t first, size_t count) {
       for (size_t r = first; r < first + count; ++r) MultiplyAdd(1, product.Row(r), scale, sum.Row(r));
     });

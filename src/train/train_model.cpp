@@ -31,7 +31,7 @@ void ModelGradients::SetZero() {
   embedding.SetZero();
 }
 
-TrainModel::TrainModel(const Model& model, Precision precision) : model_(model), head_(model) {
+TrainModel::TrainModel(const Model& model, Precision precision) : model_(model), head_(model, precision) {
   for (size_t i = 0; i < model.blocks.size(); ++i)
     blocks_.emplace_back(model.config, model.blocks[i], i, precision);
 }

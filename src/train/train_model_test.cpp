@@ -66,7 +66,7 @@ TEST_P(GoldenGradients, MatchTransformers) {
   const Json golden = ParseJson(ReadTextFile(folder / "expected.json"), GetParam());
   const auto ids = golden.at("ids").get<std::vector<TokenId>>();
   const Model model = LoadModel(folder);
-  const TrainModel train(model);
+  const TrainModel train(model, Precision::kExact);
   ThreadPool pool(2);
   Workspace workspace(pool);
   ModelTape tape;
@@ -146,7 +146,7 @@ TEST(TrainModel, GivesTheGoldenImportanceOfSmolLm2) {
   for (Block& block : model.blocks) {
     for (Linear& linear : block.linears) linear.weight = RoundedToHalf(std::get<StoredMatrix>(linear.weight));
   }
-  const TrainModel train(model);
+  const TrainModel train(model, Precision::kExact);
   ThreadPool pool(2);
   Workspace workspace(pool);
   ModelTape tape;

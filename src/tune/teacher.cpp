@@ -14,7 +14,11 @@ constexpr size_t kGroup = 16;  // sequences: decoding the dense weights is then 
 }  // namespace
 
 Teacher::Teacher(const Model& model, SequenceSpan sequences, ThreadPool& pool)
-    : model_(model), sequences_(sequences), pool_(pool), head_(model), states_(sequences.size()) {}
+    : model_(model),
+      sequences_(sequences),
+      pool_(pool),
+      head_(model, Precision::kNear),
+      states_(sequences.size()) {}
 
 void Teacher::Normed(size_t index, MatrixView out) {
   if (states_.at(index).empty()) ComputeGroup(index / kGroup);

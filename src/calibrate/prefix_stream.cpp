@@ -1,0 +1,139 @@
+#include "calibrate/prefix_stream.h"
+
+#include <algorithm>
+
+#include "base/interrupt.h"
+#include "linalg/gemm.h"
+#include "linalg/solve.h"
+#include "train/train_block.h"
+#include "train/train_model.h"
+
+namespace addend {
+namespace {
+
+// What one block makes of some hidden states: the input at a site, and the residual stream beside it.
+struct SiteInput {
+  Matrix input, residual;
+};
+
+SiteInput Look(const TrainBlock& block, Site site, ConstMatrixView hidden, size_t length,
+               Workspace& workspace) {
+  SiteInput found;
+  const LinearKind kind = LinearsOf(site).front();
+  const InputObserver keep = [&](LinearKind at, ConstMatrixView x) {
+    if (at != kind) return;
+    found.input.Reshape(x.rows, x.cols);
+    for (size_t t = 0; t < x.rows; ++t) std::ranges::copy(x.Row(t), found.input.Row(t).begin());
+  };
+  BlockTape tape;
+  Matrix output(hidden.rows, hidden.cols);
+  block.Forward(hidden, length, output, &tape, workspace, keep);
+  const ConstMatrixView residual = site == Site::kDown ? ConstMatrixView(tape.middle) : hidden;
+  found.residual.Reshape(residual.rows, residual.cols);
+  for (size_t t = 0; t < residual.rows; ++t) {
+    std::ranges::copy(residual.Row(t), found.residual.Row(t).begin());
+  }
+  return found;
+}
+
+bool AddsToStream(const ModelConfig& config, Site site) {
+  return (site == Site::kO || site == Site::kDown) && !config.post_norms;
+}
+
+}  // namespace
+
+std::span<const LinearKind> LinearsOf(Site site) {
+  using enum LinearKind;
+  static constexpr LinearKind kOfAttention[] = {kQ, kK, kV}, kOfO[] = {kO}, kOfFeedForward[] = {kGate, kUp},
+                              kOfDown[] = {kDown};
+  switch (site) {
+    case Site::kAttention:
+      return kOfAttention;
+    case Site::kO:
+      return kOfO;
+    case Site::kFeedForward:
+      return kOfFeedForward;
+    case Site::kDown:
+      break;
+  }
+  return kOfDown;
+}
+
+Matrix CorrectedWeight(ConstMatrixView weight, const SiteMoments& moments, float damping, ThreadPool& pool) {
+  const size_t inputs = weight.cols;
+  Matrix difference = moments.cross, damped = moments.covariance;
+  double trace = 0;
+  for (size_t j = 0; j < inputs; ++j) trace += moments.covariance(j, j);
+  const auto floor = static_cast<float>(1e-6 * trace / static_cast<double>(inputs)) + 1e-30f;
+  for (size_t j = 0; j < inputs; ++j) {
+    for (size_t k = 0; k < inputs; ++k) difference(j, k) -= moments.covariance(j, k);
+    damped(j, j) += damping * damped(j, j) + floor;
+  }
+  // The transpose of W (cross - covariance) + residual; the solver takes right-hand sides as columns.
+  Matrix correction(inputs, weight.rows);
+  Gemm(Op::kTranspose, difference, Op::kTranspose, weight, correction, pool);
+  if (!moments.residual.empty()) {
+    for (size_t j = 0; j < inputs; ++j) {
+      for (size_t i = 0; i < weight.rows; ++i) correction(j, i) += moments.residual(i, j);
+    }
+  }
+  Cholesky(std::move(damped)).Solve(correction, pool);
+  Matrix corrected(weight.rows, inputs);
+  for (size_t i = 0; i < weight.rows; ++i) {
+    for (size_t j = 0; j < inputs; ++j) corrected(i, j) = weight(i, j) + correction(j, i);
+  }
+  return corrected;
+}
+
+PrefixStream::PrefixStream(const Model& dense, SequenceSpan sequences, ThreadPool& pool)
+    : dense_(dense),
+      workspace_(pool),
+      length_(SequenceLength(sequences)),
+      dense_hidden_(sequences.size() * length_, dense.config.hidden) {
+  Embed(dense, Flatten(sequences), dense_hidden_);
+  compressed_hidden_ = dense_hidden_;
+}
+
+// Calls body(dense_rows, compressed_rows) for groups of sequences.
+template <typename Body>
+void PrefixStream::ForGroups(Body&& body) {
+  const size_t group = kSequencesInFlight * length_;
+  for (size_t first = 0; first < dense_hidden_.rows(); first += group) {
+    ThrowIfInterrupted();
+    const size_t count = std::min(group, dense_hidden_.rows() - first);
+    body(dense_hidden_.view().Rows(first, count), compressed_hidden_.view().Rows(first, count));
+  }
+}
+
+SiteMoments PrefixStream::Measure(Site site, const Block& compressed) {
+  const TrainBlock original(dense_.config, dense_.blocks.at(next_), next_);
+  const TrainBlock student(dense_.config, compressed, next_);
+  const size_t inputs = compressed[LinearsOf(site).front()].inputs();
+  SiteMoments moments{.covariance = Matrix(inputs, inputs), .cross = Matrix(inputs, inputs), .residual = {}};
+  if (AddsToStream(dense_.config, site)) moments.residual = Matrix(dense_.config.hidden, inputs);
+  const float weight = 1.0f / static_cast<float>(dense_hidden_.rows());
+  ThreadPool& pool = workspace_.pool;
+  ForGroups([&](ConstMatrixView dense_rows, ConstMatrixView compressed_rows) {
+    const SiteInput z = Look(original, site, dense_rows, length_, workspace_);
+    const SiteInput x = Look(student, site, compressed_rows, length_, workspace_);
+    AddGram(x.input, weight, moments.covariance, pool);
+    Gemm(Op::kTranspose, z.input, Op::kNone, x.input, moments.cross, pool, weight, 1);
+    if (moments.residual.empty()) return;
+    Matrix ahead = z.residual;
+    for (size_t i = 0; i < ahead.size(); ++i) ahead.values()[i] -= x.residual.values()[i];
+    Gemm(Op::kTranspose, ahead, Op::kNone, x.input, moments.residual, pool, weight, 1);
+  });
+  return moments;
+}
+
+void PrefixStream::Advance(const Block& compressed) {
+  const TrainBlock original(dense_.config, dense_.blocks.at(next_), next_);
+  const TrainBlock student(dense_.config, compressed, next_);
+  ForGroups([&](MatrixView dense_rows, MatrixView compressed_rows) {
+    original.Forward(dense_rows, length_, dense_rows, nullptr, workspace_);
+    student.Forward(compressed_rows, length_, compressed_rows, nullptr, workspace_);
+  });
+  ++next_;
+}
+
+}  // namespace addend
