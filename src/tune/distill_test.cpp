@@ -93,7 +93,7 @@ TEST_F(DistillTest, LowersTheHeldOutDivergence) {
 }
 
 TEST_F(DistillTest, ResumesBitForBitOnAnyNumberOfThreads) {
-  const DistillOptions options{.steps = 10, .sign_learning_rate = 0.3};
+  const DistillOptions options{.steps = 60, .sign_learning_rate = 0.1};
   Model whole = CrudelyFactored(dense_), halves = whole;
   EXPECT_GT(Distill(whole, dense_, text_, options, pool_, {}).changed_signs, 0u);
 
@@ -108,13 +108,13 @@ TEST_F(DistillTest, ResumesBitForBitOnAnyNumberOfThreads) {
   Distill(lost, dense_, text_, killed, pool_, {});
   ASSERT_TRUE(saved);
   EXPECT_EQ(saved->step, 5u);
-  saved->total_steps = 10;
+  saved->total_steps = 60;
   DistillOptions resumed = options;
   resumed.resume = saved;
   ThreadPool one(1);
   Distill(halves, dense_, text_, resumed, one, {});
   EXPECT_THAT(AllScales(halves), ElementsAreArray(AllScales(whole)));
-  EXPECT_EQ(AllSigns(halves), AllSigns(whole));
+  EXPECT_TRUE(AllSigns(halves) == AllSigns(whole));
 }
 
 TEST_F(DistillTest, SignsLearnToo) {
