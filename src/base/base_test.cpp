@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +28,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 class FileTest : public ::testing::Test {
  protected:
@@ -93,6 +96,40 @@ TEST_F(FileTest, AFullDiskIsAnError) {
   std::filesystem::create_symlink("/dev/full", temporary);
   AtomicFile file(path_ / "a");
   EXPECT_THAT(ErrorText([&] { file.Write("x"); }), HasSubstr("a: cannot write: No space left on device"));
+}
+
+// The id of a process that is no more.
+pid_t EndedProcess() {
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  waitpid(child, nullptr, 0);
+  return child;
+}
+
+TEST_F(FileTest, WhatKilledProcessesLeftIsRemoved) {
+  const std::string ended = ".partial-" + std::to_string(EndedProcess());
+  const std::string alive = ".partial-" + std::to_string(getppid());
+  for (const std::string& name : {ended, alive, ended + "x"})
+    WriteFileAtomically(path_ / ("a" + name), "half");
+  WriteFileAtomically(path_ / ("b" + ended), "half");
+  WriteFileAtomically(path_ / "a", "whole");
+  EXPECT_THAT(Names(), UnorderedElementsAre("a", "a" + alive, "a" + ended + "x", "b" + ended));
+}
+
+TEST_F(FileTest, TextComesFromPipesAndDevicesToo) {
+  const Path pipe = path_ / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const std::string text(200'000, 'x');  // more than a pipe holds
+  std::thread writer([&] {
+    std::FILE* const file = std::fopen(pipe.c_str(), "w");
+    std::fwrite(text.data(), 1, text.size(), file);
+    std::fclose(file);
+  });
+  EXPECT_EQ(ReadTextFile(pipe), text);
+  writer.join();
+  EXPECT_EQ(ReadTextFile("/dev/null"), "");
+  EXPECT_THAT(ErrorText([&] { ReadTextFile(path_); }), HasSubstr("cannot read: Is a directory"));
+  EXPECT_THAT(ErrorText([&] { ReadTextFile(path_ / "none"); }), HasSubstr("none: cannot open: No such file"));
 }
 
 TEST_F(FileTest, PlainTextHasOneKindOfLineEnd) {
@@ -242,6 +279,22 @@ TEST(Interrupt, IsAFlag) {
   EXPECT_THROW(ThrowIfInterrupted(), Interrupted);
   ClearInterrupt();
   EXPECT_NO_THROW(ThrowIfInterrupted());
+}
+
+TEST(Interrupt, AHangUpIsOneAndMayComeTwice) {
+  CatchInterrupts();
+  std::raise(SIGHUP);
+  std::raise(SIGHUP);
+  EXPECT_TRUE(InterruptRequested());
+  ClearInterrupt();
+}
+
+TEST(Interrupt, AnIgnoredHangUpStaysIgnored) {
+  std::signal(SIGHUP, SIG_IGN);
+  CatchInterrupts();
+  std::raise(SIGHUP);
+  EXPECT_FALSE(InterruptRequested());
+  std::signal(SIGHUP, SIG_DFL);
 }
 
 }  // namespace

@@ -6,27 +6,71 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <cstring>
-#include <fstream>
-#include <iostream>
-#include <iterator>
+#include <system_error>
 #include <utility>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 
 namespace addend {
 namespace {
 
-// Opens for reading and checks that it is a regular file; returns the descriptor and its size.
-std::pair<int, size_t> OpenRegular(const Path& path) {
-  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) throw Error(path.string(), ": cannot open: ", std::strerror(errno));
-  struct stat info {};
-  if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
-    close(descriptor);
-    throw Error(path.string(), ": not a regular file");
+constexpr const char* kPartial = ".partial-";  // and the id of the process that writes
+
+class FileForReading {
+ public:
+  explicit FileForReading(const Path& path) : descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0) throw Error(path.string(), ": cannot open: ", std::strerror(errno));
   }
-  return {descriptor, static_cast<size_t>(info.st_size)};
+  ~FileForReading() { close(descriptor_); }
+  FileForReading(const FileForReading&) = delete;
+  FileForReading& operator=(const FileForReading&) = delete;
+
+  int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+// Up to its end, which a pipe or a terminal may take long to reach. `name` is for errors.
+std::string ReadAll(int descriptor, const std::string& name) {
+  std::string text;
+  char piece[1 << 16];
+  while (true) {
+    const ssize_t count = read(descriptor, piece, sizeof piece);
+    if (count == 0) return text;
+    if (count > 0) {
+      text.append(piece, static_cast<size_t>(count));
+    } else if (errno == EINTR) {
+      ThrowIfInterrupted();
+    } else {
+      throw Error(name, ": cannot read: ", std::strerror(errno));
+    }
+  }
+}
+
+// Was `name`, which begins with `prefix`, left behind by a process that is no more?
+bool IsAbandoned(std::string_view name, std::string_view prefix) {
+  if (!name.starts_with(prefix)) return false;
+  pid_t writer = 0;
+  const char* const end = name.data() + name.size();
+  const auto [parsed_to, error] = std::from_chars(name.data() + prefix.size(), end, writer);
+  if (error != std::errc() || parsed_to != end || writer <= 0) return false;
+  return kill(writer, 0) != 0 && errno == ESRCH;
+}
+
+// Removes what killed processes left of their attempts to write `path`.
+void RemoveAbandoned(const Path& path) {
+  const std::string prefix = path.filename().string() + kPartial;
+  const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
+  std::error_code failure;  // what cannot be listed or removed does no harm
+  for (std::filesystem::directory_iterator entry(folder, failure), end; !failure && entry != end;
+       entry.increment(failure)) {
+    if (IsAbandoned(entry->path().filename().string(), prefix)) unlink(entry->path().c_str());
+  }
 }
 
 void SyncDirectory(const Path& directory) {
@@ -40,17 +84,17 @@ void SyncDirectory(const Path& directory) {
 }  // namespace
 
 MappedFile::MappedFile(const Path& path) : path_(path) {
-  const auto [descriptor, size] = OpenRegular(path);
-  if (size > 0) {
-    void* mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    const int reason = errno;
-    close(descriptor);
-    if (mapped == MAP_FAILED) throw Error(path.string(), ": cannot map: ", std::strerror(reason));
-    data_ = static_cast<const std::byte*>(mapped);
-    size_ = size;
-  } else {
-    close(descriptor);
+  const FileForReading file(path);
+  struct stat info {};
+  if (fstat(file.descriptor(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    throw Error(path.string(), ": not a regular file");
   }
+  const auto size = static_cast<size_t>(info.st_size);
+  if (size == 0) return;
+  void* const mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
+  if (mapped == MAP_FAILED) throw Error(path.string(), ": cannot map: ", std::strerror(errno));
+  data_ = static_cast<const std::byte*>(mapped);
+  size_ = size;
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
@@ -70,11 +114,13 @@ MappedFile::~MappedFile() {
 }
 
 AtomicFile::AtomicFile(const Path& path)
-    : path_(path), temporary_(path.string() + ".partial-" + std::to_string(getpid())) {
+    : path_(path), temporary_(path.string() + kPartial + std::to_string(getpid())) {
   // Renaming over a device or a pipe would replace it.
-  if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) {
+  std::error_code unknown;  // why, open() tells
+  if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown)) {
     throw Error(path.string(), ": cannot write: it is there and is not a regular file");
   }
+  RemoveAbandoned(path);
   descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor_ < 0) throw Error(path.string(), ": cannot write: ", std::strerror(errno));
 }
@@ -112,14 +158,8 @@ void AtomicFile::Commit() {
 }
 
 std::string ReadTextFile(const Path& path) {
-  if (path == "-") {
-    std::string text{std::istreambuf_iterator<char>(std::cin), {}};
-    if (std::cin.bad()) throw Error("standard input: cannot read");
-    return text;
-  }
-  const MappedFile file(path);
-  const auto bytes = file.bytes();
-  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (path == "-") return ReadAll(STDIN_FILENO, "standard input");
+  return ReadAll(FileForReading(path).descriptor(), path.string());
 }
 
 std::string ReadPlainText(const Path& path) {

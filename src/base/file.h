@@ -32,8 +32,8 @@ class MappedFile {
 };
 
 // Writes to a temporary name beside `path`; Commit() syncs and renames, so that `path` is never half-written.
-// Without Commit the temporary file is removed. All functions throw Error with the reason (disk full, no
-// permission, ...).
+// Without Commit the temporary file is removed; one that a killed process left is removed by the next that
+// writes `path`. All functions throw Error with the reason (disk full, no permission, ...).
 class AtomicFile {
  public:
   explicit AtomicFile(const Path& path);
@@ -53,7 +53,7 @@ class AtomicFile {
   uint64_t written_ = 0;
 };
 
-std::string ReadTextFile(const Path& path);  // "-" reads standard input
+std::string ReadTextFile(const Path& path);  // also a pipe or device; "-" reads standard input
 // For texts that a model is measured or calibrated on: also turns the line ends CRLF and CR into LF, as
 // Python's text mode does and so every published evaluation.
 std::string ReadPlainText(const Path& path);

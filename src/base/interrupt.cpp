@@ -10,7 +10,8 @@ namespace {
 volatile std::sig_atomic_t requested = 0;
 
 void Handle(int signal) {
-  if (requested != 0) {
+  // A terminal that closes sends SIGHUP more than once: by itself and by the shell in it.
+  if (requested != 0 && signal != SIGHUP) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }
@@ -24,6 +25,9 @@ void CatchInterrupts() {
   action.sa_handler = Handle;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  struct sigaction before {};
+  sigaction(SIGHUP, nullptr, &before);
+  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // ignored: nohup
 }
 
 bool InterruptRequested() {

@@ -4,8 +4,9 @@
 
 namespace addend {
 
-void CatchInterrupts();  // installs the handler for SIGINT and SIGTERM; a second signal ends the process at
-                         // once
+// Installs the handler for SIGINT, SIGTERM and, unless it was ignored (nohup), SIGHUP. A second one ends the
+// process at once, but for SIGHUP.
+void CatchInterrupts();
 bool InterruptRequested();
 void ClearInterrupt();
 void ThrowIfInterrupted();  // throws Interrupted
