@@ -112,7 +112,9 @@ Json RopeScalingJson(const RopeScaling& scaling) {
     case RopeScaling::Kind::kFactors:
       break;
   }
-  throw Error("export: config.json cannot say this model's list of rope factors");
+  throw Error(
+      "export: config.json cannot say this model's list of rope factors, which is not Llama 3's; "
+      "a .gguf file can");
 }
 
 // Some versions of transformers want an integer where the value is one.
@@ -255,7 +257,7 @@ void WriteSafetensors(const Path& path, const TensorPlan& plan) {
   for (const PlannedTensor& tensor : plan) writer.Describe(tensor.name, tensor.type, tensor.shape);
   for (const PlannedTensor& tensor : plan) {
     ThrowIfInterrupted();
-    writer.Data(tensor.make().bytes());
+    writer.Data(MakeTensor(tensor, path).bytes());
   }
   writer.Commit();
 }

@@ -16,6 +16,7 @@ namespace {
 using test::AllNumbers;
 using test::TemporaryFolder;
 using test::TinyModel;
+using testing::AllOf;
 using testing::FloatNear;
 using testing::HasSubstr;
 using testing::Pointwise;
@@ -29,13 +30,7 @@ TEST(ExportGguf, IsReadBackTheSame) {
     ExportGguf(model, folder / "model.gguf", DType::kF32);
     const Model read = LoadModel(folder / "model.gguf");
     EXPECT_EQ(AllNumbers(read), AllNumbers(model));
-    ModelConfig expected = model.config;
-    if (expected.rope_scaling.kind ==
-        RopeScaling::Kind::kLlama3) {  // with parameters that no published model has
-      EXPECT_EQ(read.config.rope_scaling.kind, RopeScaling::Kind::kFactors);
-      expected.rope_scaling = read.config.rope_scaling;
-    }
-    EXPECT_EQ(read.config, expected);
+    EXPECT_EQ(read.config, model.config);
   }
 }
 
@@ -91,6 +86,39 @@ TEST(ExportGguf, TheUsualLlama3ScalingIsRecognised) {
   model.config.rope_scaling.original_context = 8192;
   ExportGguf(model, folder / "model.gguf", DType::kF16);
   EXPECT_EQ(LoadModel(folder / "model.gguf").config.rope_scaling, model.config.rope_scaling);
+}
+
+TEST(ExportGguf, AListOfRopeFactorsThatIsNotLlama3sIsKept) {
+  const TemporaryFolder folder;
+  Model model = LoadModel(TinyModel("llama"));
+  model.config.rope_scaling = {.kind = RopeScaling::Kind::kFactors, .factors = {1, 2, 3, 4, 5, 6, 7, 8}};
+  ExportGguf(model, folder / "model.gguf", DType::kF32);
+  EXPECT_EQ(LoadModel(folder / "model.gguf").config.rope_scaling, model.config.rope_scaling);
+}
+
+TEST(Export, AValueThatTheTypeCannotHoldIsNamed) {
+  const TemporaryFolder folder;
+  Model model = LoadModel(TinyModel("llama"));
+  Matrix embedding = model.embedding.ToDense();
+  embedding(3, 5) = 1e6f;
+  model.embedding = StoredMatrix::FromFloats(embedding, DType::kF32);
+  EXPECT_THAT([&] { ExportGguf(model, folder / "m.gguf", DType::kF16); },
+              ThrowsMessage<Error>(AllOf(HasSubstr("m.gguf: tensor 'token_embd.weight'"),
+                                         HasSubstr("1e+06 is too large for f16"), HasSubstr("bf16"))));
+  EXPECT_THAT([&] { ExportHuggingFace(model, folder.path(), DType::kF16); },
+              ThrowsMessage<Error>(HasSubstr("'model.embed_tokens.weight': the value 1e+06")));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  EXPECT_NO_THROW(ExportGguf(model, folder / "m.gguf", DType::kBF16));
+}
+
+TEST(Export, ScalesWhoseProductIsTooLargeAreNamed) {
+  const TemporaryFolder folder;
+  Model model = test::FactoredTinyModel("llama");
+  auto& weight = std::get<FactoredWeight>(model.blocks[1][LinearKind::kUp].weight);
+  for (std::vector<float>* scales : {&weight.a, &weight.mid, &weight.b})
+    scales->assign(scales->size(), 65504);
+  EXPECT_THAT([&] { ExportGguf(model, folder / "m.gguf", DType::kF16); },
+              ThrowsMessage<Error>(HasSubstr("tensor 'blk.1.ffn_up.weight': the value")));
 }
 
 TEST(ExportHuggingFace, IsReadBackTheSame) {

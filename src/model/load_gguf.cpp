@@ -144,37 +144,35 @@ class GgufConfigReader {
   std::string prefix_;
 };
 
-// The one set of parameters that Llama 3 models have had, but for the factor.
-RopeScaling UsualLlama3(float factor) {
-  RopeScaling scaling;
-  scaling.kind = RopeScaling::Kind::kLlama3;
-  scaling.factor = factor;
-  scaling.low_frequency_factor = 1;
-  scaling.high_frequency_factor = 4;
-  scaling.original_context = 8192;
-  return scaling;
+// The parameters of llama3 that give the config's list of factors, if there are any such: low and high factor
+// as in every published model, and an original context that is a power of two (8192 in those models).
+std::optional<RopeScaling> AsLlama3(const ModelConfig& config) {
+  constexpr size_t kExponents = 21, kUsual = 13;  // the usual one is tried first
+  const std::vector<float>& factors = config.rope_scaling.factors;
+  const auto close = [](float a, float b) { return std::abs(a - b) <= 1e-5f * b; };  // computed in float32
+  ModelConfig guess = config;
+  guess.rope_scaling = {.kind = RopeScaling::Kind::kLlama3,
+                        .factor = *std::max_element(factors.begin(), factors.end()),
+                        .low_frequency_factor = 1,
+                        .high_frequency_factor = 4};
+  for (size_t i = 0; i < kExponents; ++i) {
+    guess.rope_scaling.original_context = size_t{1} << (kUsual + i) % kExponents;
+    if (std::ranges::equal(factors, gguf_architecture::RopeFactors(guess), close)) return guess.rope_scaling;
+  }
+  return std::nullopt;
 }
 
-// Llama 3's scaling is in GGUF a tensor of what each frequency is divided by. Its usual parameters are
-// recognised, because config.json can only say parameters.
+// Llama 3's scaling is in GGUF a tensor of what each frequency is divided by. Its parameters are recognised,
+// because config.json can only say parameters.
 void ReadRopeFactors(TensorSource& source, ModelConfig& config) {
   if (source.Find(kRopeFactors) == nullptr) return;
   if (config.rope_scaling.kind != RopeScaling::Kind::kNone) {
     throw Error(source.origin(), ": both '", kRopeFactors, "' and another scaling of rope");
   }
-  const std::vector<float> factors = source.TakeVector(kRopeFactors, config.head_dim / 2);
   config.rope_scaling.kind = RopeScaling::Kind::kFactors;
-  config.rope_scaling.factors = factors;
+  config.rope_scaling.factors = source.TakeVector(kRopeFactors, config.head_dim / 2);
   config.Validate(source.origin());
-
-  ModelConfig usual = config;
-  usual.rope_scaling = UsualLlama3(*std::max_element(factors.begin(), factors.end()));
-  const std::vector<float> expected = gguf_architecture::RopeFactors(usual);
-  const auto close = [](float a, float b) {
-    return std::abs(a - b) <= 1e-5f * b;
-  };  // they were computed in float32
-  if (std::equal(factors.begin(), factors.end(), expected.begin(), close))
-    config.rope_scaling = usual.rope_scaling;
+  config.rope_scaling = AsLlama3(config).value_or(config.rope_scaling);
 }
 
 void HalveHeads(Linear& linear, size_t head_dim) {

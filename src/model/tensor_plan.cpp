@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/error.h"
 #include "base/interrupt.h"
 #include "formats/gguf.h"
 #include "model/compressed_format.h"
@@ -40,6 +41,10 @@ PlannedTensor PlanSigns(std::string name, const SignMatrix& signs) {
           }};
 }
 
+StoredMatrix MakeTensor(const PlannedTensor& tensor, const Path& file) {
+  return WithContext(file.string() + ": tensor '" + tensor.name + "'", tensor.make);
+}
+
 void WriteGguf(const Path& path, GgufMetadata metadata, const TensorPlan& plan) {
   GgufWriter writer(path, std::move(metadata));
   for (const PlannedTensor& tensor : plan) {
@@ -47,7 +52,7 @@ void WriteGguf(const Path& path, GgufMetadata metadata, const TensorPlan& plan) 
   }
   for (const PlannedTensor& tensor : plan) {
     ThrowIfInterrupted();
-    writer.Data(tensor.make().bytes());
+    writer.Data(MakeTensor(tensor, path).bytes());
   }
   writer.Commit();
 }

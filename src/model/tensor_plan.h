@@ -25,6 +25,9 @@ PlannedTensor PlanDense(std::string name, const StoredMatrix& matrix, DType type
 PlannedTensor PlanDense(std::string name, const Linear& linear, DType type);  // multiplied out, converted
 PlannedTensor PlanSigns(std::string name, const SignMatrix& signs);           // packed as in docs/format.md
 
+// The bytes of a tensor of `file`; an Error names both.
+StoredMatrix MakeTensor(const PlannedTensor& tensor, const Path& file);
+
 // Writes a GGUF file of these tensors, atomically.
 void WriteGguf(const Path& path, GgufMetadata metadata, const TensorPlan& plan);
 

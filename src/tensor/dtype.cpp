@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "base/error.h"
 #include "tensor/ggml_blocks.h"
@@ -72,18 +73,26 @@ void DecodeEach(std::span<const std::byte> bytes, std::span<float> values, Conve
     values[i] = convert(Load<Stored>(bytes.data() + i * sizeof(Stored)));
 }
 
+// A finite value may not become an infinity unnoticed; `too_large_for` says which type it was too large for,
+// and which ones can hold it.
 template <typename Convert>
-void EncodeEach16(std::span<const float> values, std::span<std::byte> bytes, Convert convert) {
+void EncodeEach16(std::span<const float> values, std::span<std::byte> bytes, Convert convert,
+                  const char* too_large_for) {
+  const uint16_t infinity = convert(std::numeric_limits<float>::infinity());
   for (size_t i = 0; i < values.size(); ++i) {
     const uint16_t stored = convert(values[i]);
+    if ((stored & 0x7fff) == infinity && std::isfinite(values[i])) {
+      throw Error("the value ", values[i], " is too large for ", too_large_for);
+    }
     std::memcpy(bytes.data() + i * sizeof stored, &stored, sizeof stored);
   }
 }
 
 uint16_t ScaleToHalf(float scale) {
   const uint16_t half = FloatToHalf(scale);
-  if (!std::isfinite(HalfToFloat(half)))
-    throw Error("the scale ", scale, " of a block is too large for fp16");
+  if (!std::isfinite(HalfToFloat(half))) {
+    throw Error("the scale ", scale, " of a block is too large for f16; bf16 and f32 can hold its values");
+  }
   return half;
 }
 
@@ -197,9 +206,9 @@ void Quantize(DType type, std::span<const float> values, std::span<std::byte> by
       if (!values.empty()) std::memcpy(bytes.data(), values.data(), values.size_bytes());
       return;
     case DType::kF16:
-      return EncodeEach16(values, bytes, FloatToHalf);
+      return EncodeEach16(values, bytes, FloatToHalf, "f16, which ends at 65504; bf16 and f32 can hold it");
     case DType::kBF16:
-      return EncodeEach16(values, bytes, FloatToBFloat16);
+      return EncodeEach16(values, bytes, FloatToBFloat16, "bf16; f32 can hold it");
     case DType::kQ8_0:
       return EncodeBlocks<BlockQ8_0>(values, bytes);
     case DType::kQ4_0:

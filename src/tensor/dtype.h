@@ -46,7 +46,8 @@ size_t BytesOf(DType type, size_t elements);
 // Throws Error for integer types, which hold no numbers of a model.
 void Dequantize(DType type, std::span<const std::byte> bytes, std::span<float> values);
 
-// To F32, F16, BF16, Q8_0 or Q4_0 (rounding as ggml's reference quantisers do); throws Error for others.
+// To F32, F16, BF16, Q8_0 or Q4_0 (rounding as ggml's reference quantisers do); throws Error for others, and
+// for a finite value that is too large for the type.
 void Quantize(DType type, std::span<const float> values, std::span<std::byte> bytes);
 
 }  // namespace addend

@@ -17,6 +17,7 @@
 namespace addend {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
@@ -150,6 +151,22 @@ TEST(DType, QuantisingWhatABlockCannotHoldIsRefused) {
     values[40] = 1e-42f;
     EXPECT_NO_THROW(Quantize(type, values, bytes));
   }
+}
+
+TEST(DType, AFiniteValueDoesNotBecomeAnInfinity) {
+  std::vector<std::byte> bytes(2 * sizeof(uint16_t));
+  const auto encode = [&](DType type, float value) { Quantize(type, std::vector{1.0f, value}, bytes); };
+  EXPECT_THAT(
+      [&] { encode(DType::kF16, -1e6f); },
+      ThrowsMessage<Error>(AllOf(HasSubstr("value -1e+06 is too large for f16"), HasSubstr("bf16 and f32"))));
+  EXPECT_THAT([&] { encode(DType::kBF16, std::numeric_limits<float>::max()); },
+              ThrowsMessage<Error>(AllOf(HasSubstr("too large for bf16"), HasSubstr("f32 can hold it"))));
+  EXPECT_NO_THROW(encode(DType::kF16, 65519.0f));  // rounds to 65504
+  EXPECT_THROW(encode(DType::kF16, 65520.0f), Error);
+  EXPECT_NO_THROW(encode(DType::kBF16, 1e38f));
+  // What was not finite before is for others to judge.
+  EXPECT_NO_THROW(encode(DType::kF16, std::numeric_limits<float>::infinity()));
+  EXPECT_NO_THROW(encode(DType::kBF16, std::nanf("")));
 }
 
 }  // namespace
