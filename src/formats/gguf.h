@@ -54,6 +54,9 @@ class GgufMetadata {
   std::map<std::string, size_t, std::less<>> index_;
 };
 
+// The key-value pairs one after the other, each byte as in a file; without the one of `left_out`.
+std::string Serialised(const GgufMetadata& metadata, std::string_view left_out = {});
+
 // shape[0] is the contiguous dimension, as GGUF stores it: a (rows x cols) matrix has shape {cols, rows}.
 struct GgufTensor {
   std::string name;

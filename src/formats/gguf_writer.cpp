@@ -42,11 +42,29 @@ void AppendValue(std::string& out, const GgufArray& array) {
       array);
 }
 
+void AppendPair(std::string& out, const std::string& key, const GgufValue& value) {
+  AppendString(out, key);
+  std::visit(
+      [&]<typename T>(const T& held) {
+        AppendNumber(out, gguf::kNumber<T>);
+        AppendValue(out, held);
+      },
+      value);
+}
+
 void AppendPadding(std::string& out) {
   out.resize(gguf::RoundUp(out.size(), gguf::kDefaultAlignment), '\0');
 }
 
 }  // namespace
+
+std::string Serialised(const GgufMetadata& metadata, std::string_view left_out) {
+  std::string out;
+  for (const auto& [key, value] : metadata.entries()) {
+    if (key != left_out) AppendPair(out, key, value);
+  }
+  return out;
+}
 
 GgufWriter::GgufWriter(const Path& path, GgufMetadata metadata)
     : origin_(path.string()), file_(path), metadata_(std::move(metadata)) {
@@ -71,15 +89,7 @@ void GgufWriter::WriteHeader() {
   AppendNumber<uint32_t>(out, 3);
   AppendNumber<uint64_t>(out, tensors_.size());
   AppendNumber<uint64_t>(out, metadata_.entries().size());
-  for (const auto& [key, value] : metadata_.entries()) {
-    AppendString(out, key);
-    std::visit(
-        [&]<typename T>(const T& held) {
-          AppendNumber(out, gguf::kNumber<T>);
-          AppendValue(out, held);
-        },
-        value);
-  }
+  out += Serialised(metadata_);
   uint64_t offset = 0;
   for (const GgufTensor& tensor : tensors_) {
     AppendString(out, tensor.name);

@@ -119,7 +119,7 @@ struct KeyReader {
 
 // Collects the keys of any config.
 struct KeyCollector {
-  std::vector<std::string_view> keys = {kSlidesKey, kVersionKey, kChecksumsKey};
+  std::vector<std::string_view> keys = {kSlidesKey, kVersionKey, kChecksumsKey, kMetadataChecksumKey};
 
   template <typename T>
   void Needed(const char* key, const T&) {
@@ -142,6 +142,10 @@ bool IsConfigKey(std::string_view key) {
 
 std::string ChecksumEntry(std::string_view tensor_name, std::span<const std::byte> bytes) {
   return std::string(tensor_name) + " " + HashText(Hash64(bytes));
+}
+
+std::string MetadataChecksum(const GgufMetadata& metadata) {
+  return HashText(Hash64(Serialised(metadata, kMetadataChecksumKey)));
 }
 
 void WriteConfig(const ModelConfig& config, GgufMetadata& metadata) {

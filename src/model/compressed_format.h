@@ -11,12 +11,14 @@
 namespace addend::compressed_format {
 
 inline constexpr std::string_view kArchitecture = "addend";
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;
+inline constexpr uint32_t kFirstWithMetadataChecksum = 2;
 
 inline constexpr std::string_view kArchitectureKey = "general.architecture";
 inline constexpr std::string_view kNameKey = "general.name";
 inline constexpr std::string_view kVersionKey = "addend.format_version";
 inline constexpr std::string_view kChecksumsKey = "addend.checksums";
+inline constexpr std::string_view kMetadataChecksumKey = "addend.metadata_checksum";
 
 // A factored linear's tensors, after the name of the linear.
 inline constexpr std::string_view kSignsA = ".A", kSignsB = ".B";
@@ -28,6 +30,8 @@ inline size_t PackedBytes(size_t cols) {
 
 // A tensor's entry under kChecksumsKey.
 std::string ChecksumEntry(std::string_view tensor_name, std::span<const std::byte> bytes);
+// The value of kMetadataChecksumKey beside these pairs; one that is there already does not count.
+std::string MetadataChecksum(const GgufMetadata& metadata);
 
 void WriteConfig(const ModelConfig& config, GgufMetadata& metadata);  // what differs from its default
 // Everything but tied_head, which is a matter of tensors. Throws Error.

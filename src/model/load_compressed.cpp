@@ -10,11 +10,24 @@
 namespace addend {
 namespace {
 
-void CheckVersion(const GgufMetadata& metadata) {
+void CheckVersions(const GgufFile& file) {
+  const GgufMetadata& metadata = file.metadata();
+  if (file.version() != 3) {
+    throw Error(metadata.origin, ": GGUF version ", file.version(), ", compressed models have 3");
+  }
   const uint64_t version = metadata.Integer(compressed_format::kVersionKey);
   if (version == 0 || version > compressed_format::kVersion) {
     throw Error(metadata.origin, ": format version ", version, ", this program reads up to ",
                 compressed_format::kVersion);
+  }
+}
+
+void CheckMetadata(const GgufMetadata& metadata) {
+  using namespace compressed_format;
+  const bool needed = metadata.Integer(kVersionKey) >= kFirstWithMetadataChecksum;
+  if (!needed && !metadata.Has(kMetadataChecksumKey)) return;
+  if (metadata.String(kMetadataChecksumKey) != MetadataChecksum(metadata)) {
+    throw Error(metadata.origin, ": the metadata is damaged: its checksum differs");
   }
 }
 
@@ -84,7 +97,8 @@ class CompressedReader : public DenseReader {
 }  // namespace
 
 Model LoadCompressed(std::shared_ptr<const GgufFile> file) {
-  CheckVersion(file->metadata());
+  CheckVersions(*file);
+  CheckMetadata(file->metadata());
   CheckChecksums(*file);
   TensorSource source = TensorSource::From(*file);
   ModelConfig config = compressed_format::ReadConfig(file->metadata());

@@ -58,10 +58,12 @@ void SaveModel(const Model& model, const Path& path) {
   VisitTensors(model, GgufNames(), planner);
   std::vector<std::string> checksums;
   for (const PlannedTensor& tensor : planner.plan) {
-    checksums.push_back(compressed_format::ChecksumEntry(tensor.name, tensor.make().bytes()));
+    checksums.push_back(compressed_format::ChecksumEntry(tensor.name, MakeTensor(tensor, path).bytes()));
   }
   GgufMetadata metadata = CompressedMetadata(model);
   metadata.Set(std::string(compressed_format::kChecksumsKey), GgufArray(std::move(checksums)));
+  metadata.Set(std::string(compressed_format::kMetadataChecksumKey),
+               compressed_format::MetadataChecksum(metadata));
   WriteGguf(path, std::move(metadata), planner.plan);
 }
 

@@ -1,10 +1,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <limits>
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "formats/file_bytes.h"
+#include "model/compressed_format.h"
 #include "model/model.h"
 #include "model/test_support.h"
 
@@ -72,7 +75,8 @@ class DamagedFile : public testing::Test {
  protected:
   DamagedFile() { SaveModel(FactoredTinyModel("llama"), good_); }
 
-  // Writes the good file again with edited tensors. Without `fix_checksums` the old ones stay.
+  // Writes the good file again with edited tensors and metadata. Without `fix_checksums` those of tensors
+  // stay.
   void Rewrite(const std::function<void(std::vector<GgufTensor>&, GgufMetadata&)>& edit, bool fix_checksums) {
     const GgufFile good(good_);
     std::vector<GgufTensor> tensors = good.tensors();
@@ -84,6 +88,9 @@ class DamagedFile : public testing::Test {
         checksums.push_back(tensor.name + " " + HashText(Hash64(tensor.bytes)));
       metadata.Set("addend.checksums", GgufArray(checksums));
     }
+    // Else nothing but it would be found.
+    const std::string key(compressed_format::kMetadataChecksumKey);
+    if (metadata.Has(key)) metadata.Set(key, compressed_format::MetadataChecksum(metadata));
     GgufWriter writer(bad_, metadata);
     for (const GgufTensor& tensor : tensors) writer.Describe(tensor.name, tensor.type, tensor.shape);
     for (const GgufTensor& tensor : tensors) writer.Data(tensor.bytes);
@@ -133,6 +140,64 @@ TEST_F(DamagedFile, AFlippedBitNamesItsTensor) {
     WriteFileAtomically(bad_, damaged);
     ExpectError("tensor '" + std::string(name) + "' is damaged: its checksum differs");
   }
+}
+
+// Everything before the tensor data is either metadata, which has a checksum, or describes tensors that have.
+TEST_F(DamagedFile, AFlippedBitAnywhereInTheHeaderIsFound) {
+  const std::string whole = ReadTextFile(good_);
+  const size_t last = whole.find(FileBytes().String("output.weight").text());
+  ASSERT_NE(last, whole.npos);
+  const size_t header = last + 8 + std::string_view("output.weight").size() + 4 + 2 * 8 + 4 + 8;
+  std::filesystem::copy_file(good_, bad_);
+  std::fstream file(bad_, std::ios::in | std::ios::out | std::ios::binary);
+  const auto put = [&](size_t i, char byte) { file.seekp(static_cast<std::streamoff>(i)).put(byte).flush(); };
+  for (size_t i = 0; i < header; ++i) {
+    put(i, static_cast<char>(whole[i] ^ (1 << i % 8)));
+    EXPECT_THROW(LoadModel(bad_), Error) << "byte " << i;
+    put(i, whole[i]);
+  }
+}
+
+TEST_F(DamagedFile, AChangedNumberOfTheConfigIsFound) {
+  std::string damaged = ReadTextFile(good_);
+  const std::string key = FileBytes().String("addend.rope.freq_base").text();
+  damaged[damaged.find(key) + key.size() + 4] ^= 1;  // behind its type; still a finite number
+  WriteFileAtomically(bad_, damaged);
+  ExpectError("the metadata is damaged: its checksum differs");
+}
+
+// From docs/format.md, section 3: over the bytes of all other pairs.
+TEST_F(DamagedFile, TheMetadataChecksumIsThatOfTheFormat) {
+  const std::string whole = ReadTextFile(good_);
+  const std::string checksum = GgufFile(good_).metadata().String("addend.metadata_checksum");
+  const std::string pair =
+      FileBytes().String("addend.metadata_checksum").Number<uint32_t>(8).String(checksum).text();
+  const size_t begin = 4 + 4 + 8 + 8;  // behind magic, version and both counts
+  const size_t end = whole.find(FileBytes().String("token_embd.weight").Number<uint32_t>(2).text());
+  const size_t at = whole.find(pair);
+  ASSERT_LT(at, end);
+  const std::string others =
+      whole.substr(begin, at - begin) + whole.substr(at + pair.size(), end - at - pair.size());
+  EXPECT_EQ(checksum, HashText(Hash64(others)));
+}
+
+TEST_F(DamagedFile, OnlyFilesOfVersionOneMayLackTheMetadataChecksum) {
+  const auto without_checksum = [&](uint32_t version) {
+    Rewrite(
+        [&](auto&, GgufMetadata& metadata) {
+          GgufMetadata kept;
+          for (const auto& [key, value] : metadata.entries()) {
+            if (key != "addend.metadata_checksum") kept.Set(key, value);
+          }
+          kept.Set("addend.format_version", version);
+          metadata = kept;
+        },
+        false);
+  };
+  without_checksum(1);
+  EXPECT_NO_THROW(LoadModel(bad_));
+  without_checksum(2);
+  ExpectError("key 'addend.metadata_checksum' is missing");
 }
 
 TEST_F(DamagedFile, ChecksumsAreForAllTensorsAndNoOthers) {
@@ -217,8 +282,8 @@ TEST_F(DamagedFile, KeysThatAreWrong) {
   const auto set = [&](const char* key, GgufValue value) {
     Rewrite([&](auto&, GgufMetadata& metadata) { metadata.Set(key, value); }, false);
   };
-  set("addend.format_version", uint32_t{2});
-  ExpectError("format version 2, this program reads up to 1");
+  set("addend.format_version", uint32_t{3});
+  ExpectError("format version 3, this program reads up to 2");
   set("addend.source_architecture", std::string("rwkv"));
   ExpectError("'addend.source_architecture' is 'rwkv'");
   set("addend.block_count", uint32_t{4000000000});
