@@ -59,6 +59,7 @@ Generation Session::Generate(std::span<const TokenId> prompt, const GenerateOpti
     result.finish = FinishReason::kInterrupted;
     return result;
   }
+  if (options.max_tokens == 0) return result;
   std::vector<TokenId> sequence(prompt.begin(), prompt.end());
   const double start = WallSeconds();
   while (true) {
@@ -94,7 +95,7 @@ std::optional<FinishReason> Session::Finished(TokenId token, const TextStream& s
 
 // Leaves the logits of the prompt's last token in logits_. False when interrupted.
 bool Session::ReadPrompt(std::span<const TokenId> prompt, GenerateStatistics& statistics) {
-  if (prompt.empty()) throw Error("the prompt is empty; give at least one token (BOS)");
+  if (prompt.empty()) throw Error("the prompt is empty; it needs at least one token");
   if (prompt.size() > context()) {
     throw Error("the prompt has ", prompt.size(), " tokens, the context holds ", context());
   }

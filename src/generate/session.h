@@ -1,6 +1,7 @@
 // One conversation with a model: prompts in, text out as it comes.
 #pragma once
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,11 +16,13 @@
 
 namespace addend {
 
+inline constexpr size_t kUntilContextIsFull = std::numeric_limits<size_t>::max();
+
 struct GenerateOptions {
   SamplingOptions sampling;
-  size_t max_tokens = 0;          // 0 = until the context is full
-  std::vector<std::string> stop;  // the text ends before the first of these
-  bool ignore_end = false;        // go on after an end token (for benchmarks)
+  size_t max_tokens = kUntilContextIsFull;  // 0 = only read the prompt
+  std::vector<std::string> stop;            // the text ends before the first of these
+  bool ignore_end = false;                  // go on after an end token (for benchmarks)
 };
 
 enum class FinishReason { kEndToken, kStopString, kMaxTokens, kContextFull, kInterrupted };

@@ -118,6 +118,18 @@ TEST_F(SessionTest, AFullContextEndsTheText) {
   EXPECT_THAT([&] { session_.Generate({}, options_); }, ThrowsMessage<Error>(HasSubstr("empty")));
 }
 
+TEST_F(SessionTest, NoTokensMeansOnlyReading) {
+  options_.max_tokens = 0;
+  const Generation read = session_.Generate(prompt_, options_);
+  EXPECT_TRUE(read.tokens.empty());
+  EXPECT_EQ(read.finish, FinishReason::kMaxTokens);
+  EXPECT_EQ(read.statistics.prompt_tokens, 5u);
+  options_.max_tokens = 2;
+  const Generation written = session_.Generate(prompt_, options_);
+  EXPECT_EQ(written.statistics.reused_tokens, 4u);
+  EXPECT_EQ(written.tokens, Greedy(prompt_, 2));
+}
+
 TEST_F(SessionTest, ReusesWhatPromptsHaveInCommon) {
   options_.max_tokens = 6;
   const Generation first = session_.Generate(prompt_, options_);
