@@ -202,6 +202,7 @@ void Descent::Flip(size_t max_rounds) {
 
 void Descent::Anneal(const AnnealSchedule& schedule) {
   for (size_t step = 0; step < schedule.steps; ++step) {
+    ThrowIfInterrupted();
     const float x =
         schedule.steps > 1 ? static_cast<float>(step) / static_cast<float>(schedule.steps - 1) : 1;
     SweepRule rule;

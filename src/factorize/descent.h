@@ -32,7 +32,8 @@ class Descent {
   // Flips single signs while that helps, with FitScales after each round; at most `max_rounds`. Never raises
   // the error.
   void Flip(size_t max_rounds);
-  // Relaxes both factors to [-1, 1], hardens them along the schedule, fits the scales.
+  // Relaxes both factors to [-1, 1], hardens them along the schedule, fits the scales. An interrupt leaves
+  // them relaxed.
   void Anneal(const AnnealSchedule& schedule);
 
  private:

@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <csignal>
 
+#include "base/error.h"
+#include "base/interrupt.h"
 #include "factorize/admm.h"
 #include "factorize/test_matrices.h"
 
@@ -128,6 +131,17 @@ TEST_P(DescentTest, AnnealingGoesBelowFlips) {
   EXPECT_LT(Error(objective, annealed), 0.98 * Error(objective, flipped));
   EXPECT_THAT(annealed.A_t.values(), testing::Each(testing::AnyOf(1.0f, -1.0f)));
   EXPECT_THAT(annealed.B.values(), testing::Each(testing::AnyOf(1.0f, -1.0f)));
+}
+
+TEST_P(DescentTest, EveryPartCanBeInterrupted) {
+  const Objective objective = MakeRandomObjective(20, 26, 8);
+  Factors factors = RandomFactors(objective, 9, 9);
+  Descent descent(objective, factors, pool_);
+  CatchInterrupts();
+  std::raise(SIGINT);
+  EXPECT_THROW(descent.Anneal({.steps = 2}), Interrupted);
+  EXPECT_THROW(descent.Flip(2), Interrupted);
+  ClearInterrupt();
 }
 
 INSTANTIATE_TEST_SUITE_P(Metrics, DescentTest, testing::Bool(),
