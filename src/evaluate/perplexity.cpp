@@ -54,6 +54,16 @@ Measured Measure(const Predictions& predictions, size_t row) {
           .same_top = p.MostLikely() == q.MostLikely()};
 }
 
+// A prediction is finite when the logits are.
+[[noreturn]] void RefuseNonFinite(const Predictions& predictions, size_t row, size_t window_size) {
+  const auto logits = predictions.logits[0].Row(row);
+  const bool by_reference = predictions.logits.size() > 1 && FirstNonFinite(logits) != logits.size();
+  const size_t position = predictions.first_position + row;
+  throw Error("evaluation: the prediction by the ", by_reference ? "reference" : "model", " of position ",
+              position, " in window ", predictions.window, " (token ",
+              predictions.window * window_size + position, " of the text) is not a finite number");
+}
+
 void Record(const Pass& pass, size_t position, const Measured& measured, DivergenceResult& result) {
   const auto record = [&](ProtocolScore& reference, ProtocolScore& other, ProtocolDivergence& divergence) {
     reference.negative_log_likelihood.Add(measured.negative_log_likelihood[0]);
@@ -89,13 +99,8 @@ DivergenceResult Evaluate(std::span<Transformer* const> models, std::span<const 
       std::vector<Measured> measured(predictions.targets.size());
       models[0]->pool().For(measured.size(), [&](size_t row) { measured[row] = Measure(predictions, row); });
       for (size_t row = 0; row < measured.size(); ++row) {
-        const size_t position = predictions.first_position + row;
-        if (!measured[row].Finite()) {
-          throw Error("evaluation: the prediction of position ", position, " in window ", predictions.window,
-                      " (token ", predictions.window * options.window + position,
-                      " of the text) is not a finite number");
-        }
-        Record(pass, position, measured[row], result);
+        if (!measured[row].Finite()) RefuseNonFinite(predictions, row, options.window);
+        Record(pass, predictions.first_position + row, measured[row], result);
       }
     };
     const auto batch_done = [&](size_t windows) {

@@ -47,8 +47,8 @@ struct PerplexityResult {
 };
 
 // One pass over the text gives both protocols (with a BOS, two passes: the windows differ). Throws Error when
-// the text is shorter than a window, and naming window and position when a prediction is not a finite number;
-// Interrupted on request.
+// the text is shorter than a window, and naming model, window and position when a prediction is not a finite
+// number; Interrupted on request.
 PerplexityResult Perplexity(Transformer& model, std::span<const TokenId> tokens,
                             const PerplexityOptions& options, const Progress& progress);
 

@@ -107,8 +107,15 @@ TEST_F(PerplexityTest, BrokenModelsAreAnErrorWithAPosition) {
   broken.embedding = StoredMatrix::FromFloats(embedding, DType::kF32);
   Transformer transformer(broken, pool_);
   EXPECT_THAT([&] { Perplexity(transformer, tokens_, {.window = 128}, {}); },
-              ThrowsMessage<Error>(
-                  HasSubstr("position 1 in window 1 (token 129 of the text) is not a finite number")));
+              ThrowsMessage<Error>(HasSubstr(
+                  "model of position 1 in window 1 (token 129 of the text) is not a finite number")));
+  const auto compare = [&](Transformer& reference, Transformer& other) {
+    Divergence(reference, other, tokens_, {.window = 128}, {});
+  };
+  EXPECT_THAT([&] { compare(transformer_, transformer); },
+              ThrowsMessage<Error>(HasSubstr("by the model of position 1")));
+  EXPECT_THAT([&] { compare(transformer, transformer_); },
+              ThrowsMessage<Error>(HasSubstr("by the reference of position 1")));
 }
 
 TEST_F(PerplexityTest, DivergenceFromItselfIsZero) {
