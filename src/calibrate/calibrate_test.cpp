@@ -53,13 +53,15 @@ TEST_F(CalibrationTextTest, MixesSourcesInEveryPrefixAndHoldsOutTheirEnds) {
   const std::vector<Path> files = {File("a", 'a', 64 * 10), File("b", 'b', 32 * 10)};
   const CalibrationText text =
       ReadCalibrationText(files, tokenizer_, {.length = 10, .max_sequences = 1000, .held_out = 6, .seed = 1});
-  EXPECT_EQ(text.training.size() + text.held_out.size(), 96u);
+  EXPECT_EQ(text.training.size(), 84u);
   EXPECT_EQ(text.held_out.size(), 6u);
+  EXPECT_EQ(text.test.size(), 6u);
   const auto count = [](const Sequences& sequences, size_t prefix, TokenId token) {
     return std::count_if(sequences.begin(), sequences.begin() + static_cast<ptrdiff_t>(prefix),
                          [&](const auto& s) { return s.front() == token; });
   };
   EXPECT_EQ(count(text.held_out, 6, 'a'), 4);
+  EXPECT_EQ(count(text.test, 6, 'a'), 4);
   for (const size_t prefix : {3, 12, 30, 60}) {
     EXPECT_NEAR(static_cast<double>(count(text.training, prefix, 'a')), static_cast<double>(prefix) * 2 / 3,
                 1.01);
@@ -79,13 +81,37 @@ TEST_F(CalibrationTextTest, DependsOnTheSeedAlone) {
   EXPECT_EQ(read(1).held_out, read(2).held_out);
 }
 
+TEST_F(CalibrationTextTest, EverySequenceHasOneUse) {
+  std::string alphabet;
+  for (char letter = 'A'; letter <= 'Z'; ++letter) alphabet += std::string(5, letter);
+  WriteFileAtomically(folder_ / "x", alphabet);
+  const std::vector<Path> files = {folder_ / "x"};
+  const CalibrationText text = ReadCalibrationText(files, tokenizer_, {.length = 5});
+  EXPECT_EQ(text.test, (Sequences{Sequences::value_type(5, 'U'), Sequences::value_type(5, 'V'),
+                                  Sequences::value_type(5, 'W')}));
+  EXPECT_EQ(text.held_out, (Sequences{Sequences::value_type(5, 'X'), Sequences::value_type(5, 'Y'),
+                                      Sequences::value_type(5, 'Z')}));
+  std::string trained;
+  for (const auto& sequence : text.training) trained += static_cast<char>(sequence.front());
+  std::sort(trained.begin(), trained.end());
+  EXPECT_EQ(trained, "ABCDEFGHIJKLMNOPQRST");
+}
+
+TEST_F(CalibrationTextTest, ThreeSmallFilesServeAllThreeParts) {
+  const std::vector<Path> files = {File("a", 'a', 10), File("b", 'b', 10), File("c", 'c', 10)};
+  const CalibrationText text = ReadCalibrationText(files, tokenizer_, {.length = 10});
+  EXPECT_EQ(text.training.size(), 1u);
+  EXPECT_EQ(text.held_out.size(), 1u);
+  EXPECT_EQ(text.test.size(), 1u);
+}
+
 TEST_F(CalibrationTextTest, TooLittleTextIsAnError) {
   const std::vector<Path> files = {File("a", 'a', 15)};
   try {
     ReadCalibrationText(files, tokenizer_, {.length = 10});
     FAIL();
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("1 sequences of 10 tokens, at least 2 are needed"));
+    EXPECT_THAT(error.what(), HasSubstr("1 sequences of 10 tokens, at least 3 are needed"));
   }
 }
 

@@ -41,11 +41,16 @@ Sequences CutFile(const Path& file, const Tokenizer& tokenizer, size_t length) {
   return sequences;
 }
 
+size_t CountOf(const std::vector<Sequences>& sources) {
+  size_t count = 0;
+  for (const Sequences& source : sources) count += source.size();
+  return count;
+}
+
 // Takes from the sources in proportion to what each has left, so that every prefix of the result has the mix
 // of the whole.
 Sequences Interleave(std::vector<Sequences> sources) {
-  size_t total = 0;
-  for (const Sequences& source : sources) total += source.size();
+  const size_t total = CountOf(sources);
   std::vector<size_t> taken(sources.size());
   Sequences result;
   while (result.size() < total) {
@@ -62,6 +67,22 @@ Sequences Interleave(std::vector<Sequences> sources) {
     result.push_back(std::move(sources[next][taken[next]++]));
   }
   return result;
+}
+
+// Takes `count` sequences away from the ends of the sources, in proportion to their lengths, and mixes them.
+Sequences TakeEnds(std::vector<Sequences>& sources, size_t count) {
+  const size_t total = CountOf(sources);
+  std::vector<Sequences> ends;
+  size_t passed = 0;  // of `total`
+  for (Sequences& source : sources) {
+    const size_t begin = passed * count / total;
+    passed += source.size();
+    const size_t share = passed * count / total - begin;
+    const auto first = source.end() - static_cast<ptrdiff_t>(share);
+    ends.emplace_back(std::make_move_iterator(first), std::make_move_iterator(source.end()));
+    source.erase(first, source.end());
+  }
+  return Interleave(std::move(ends));
 }
 
 // Without a BOS the model needs some first token; a random one gives varied text (as in LLM-QAT, arXiv
@@ -110,7 +131,7 @@ void SampleBatch(Transformer& transformer, size_t length, uint64_t seed,
 
 uint64_t HashOf(const CalibrationText& text) {
   std::string bytes;
-  for (const Sequences* part : {&text.training, &text.held_out}) {
+  for (const Sequences* part : {&text.training, &text.held_out, &text.test}) {
     for (const auto& sequence : *part) {
       bytes.append(reinterpret_cast<const char*>(sequence.data()), sequence.size() * sizeof(TokenId));
     }
@@ -124,31 +145,28 @@ CalibrationText ReadCalibrationText(std::span<const Path> files, const Tokenizer
                                     const CalibrationOptions& options) {
   CalibrationText text;
   text.length = options.length;
-  std::vector<Sequences> training;
-  std::vector<Sequences> held_out;
-  size_t total = 0;
+  std::vector<Sequences> sources;
   for (const Path& file : files) {
-    training.push_back(CutFile(file, tokenizer, options.length));
-    total += training.back().size();
+    sources.push_back(CutFile(file, tokenizer, options.length));
     text.sources.push_back(file.filename().string());
+    ThrowIfInterrupted();
   }
-  if (total < 2) {
+  const size_t total = CountOf(sources);
+  if (total < 3) {
     throw Error("calibration text: ", total, " sequences of ", options.length,
-                " tokens, at least 2 are needed; give more text or a smaller --calibration-length");
+                " tokens, at least 3 are needed; give more text or a smaller --calibration-length");
   }
-  // The ends of the files, in proportion to their length, but never more than a quarter of the whole.
-  const size_t wanted = std::clamp<size_t>(total / 4, 1, options.held_out);
-  for (Sequences& source : training) {
-    const size_t share = std::min(source.size(), (source.size() * wanted + total - 1) / total);
-    const auto first = source.end() - static_cast<ptrdiff_t>(share);
-    held_out.emplace_back(std::make_move_iterator(first), std::make_move_iterator(source.end()));
-    source.erase(first, source.end());
-    Rng rng(options.seed, "calibration " + std::to_string(held_out.size()));
-    Shuffle(source, rng);
+  // Both parts together are never more than a quarter of the whole.
+  const size_t size = std::clamp<size_t>(total / 8, 1, options.held_out);
+  Sequences apart = TakeEnds(sources, 2 * size);
+  const auto middle = std::make_move_iterator(apart.begin() + static_cast<ptrdiff_t>(size));
+  text.test.assign(std::make_move_iterator(apart.begin()), middle);
+  text.held_out.assign(middle, std::make_move_iterator(apart.end()));
+  for (size_t i = 0; i < sources.size(); ++i) {
+    Rng rng(options.seed, "calibration " + std::to_string(i + 1));
+    Shuffle(sources[i], rng);
   }
-  text.held_out = Interleave(std::move(held_out));
-  text.training = Interleave(std::move(training));
-  text.held_out.resize(std::min(text.held_out.size(), wanted));
+  text.training = Interleave(std::move(sources));
   text.training.resize(std::min(text.training.size(), options.max_sequences));
   text.hash = HashOf(text);
   return text;
@@ -157,7 +175,7 @@ CalibrationText ReadCalibrationText(std::span<const Path> files, const Tokenizer
 CalibrationText GenerateCalibrationText(const Model& model, const Tokenizer& tokenizer,
                                         const CalibrationOptions& options, ThreadPool& pool,
                                         const Progress& progress) {
-  const size_t count = options.max_sequences + options.held_out;
+  const size_t count = options.max_sequences + 2 * options.held_out;
   Sequences sequences(count, Prefix(tokenizer));
   Transformer transformer(model, pool);
   for (size_t first = 0; first < count; first += kSampledTogether) {
@@ -174,9 +192,11 @@ CalibrationText GenerateCalibrationText(const Model& model, const Tokenizer& tok
   CalibrationText text;
   text.length = options.length;
   text.sources = {"generated by the model"};
-  text.held_out.assign(sequences.end() - static_cast<ptrdiff_t>(options.held_out), sequences.end());
-  sequences.resize(options.max_sequences);
-  text.training = std::move(sequences);
+  const auto held_out = sequences.begin() + static_cast<ptrdiff_t>(options.max_sequences);
+  const auto test = held_out + static_cast<ptrdiff_t>(options.held_out);
+  text.training.assign(sequences.begin(), held_out);
+  text.held_out.assign(held_out, test);
+  text.test.assign(test, sequences.end());
   text.hash = HashOf(text);
   return text;
 }
