@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/error.h"
 #include "base/hash.h"
 #include "base/version.h"
 #include "calibrate/calibration_text.h"
@@ -12,12 +13,29 @@
 #include "compress/stored_results.h"
 #include "compress/work_folder.h"
 #include "evaluate/perplexity.h"
+#include "kernels/target.h"
+#include "linalg/gemm.h"
+#include "model/compressed_format.h"
 #include "model/transformer.h"
 #include "tokenizer/tokenizer.h"
 #include "tune/distill.h"
 
 namespace addend {
 namespace {
+
+Path WorkFolderOf(const Path& out, const CompressOptions& options) {
+  return options.work_folder.empty() ? Path(out.string() + ".work") : options.work_folder;
+}
+
+bool IsIn(const Path& path, const Path& folder) {
+  std::error_code failure;  // with paths that are no good; whoever uses them tells better
+  const Path way = std::filesystem::relative(std::filesystem::absolute(path, failure), folder, failure);
+  return !way.empty() && *way.begin() != "..";
+}
+
+std::vector<std::string> Checksums(const Path& compressed) {
+  return GgufFile(compressed).metadata().Array<std::string>(compressed_format::kChecksumsKey);
+}
 
 // One compression: what every stage needs, and the stages in order.
 class Job {
@@ -32,11 +50,22 @@ class Job {
         dense_(LoadDenseModel(source)),
         tokenizer_(LoadTokenizer(source)),
         start_(options.start.empty() ? std::nullopt : std::optional(LoadStart(options.start, dense_))),
-        work_(options.work_folder.empty() ? Path(out.string() + ".work") : options.work_folder, Settings()) {}
+        text_(options.calibration.empty() ? CalibrationText() : GivenText()),
+        work_(WorkFolderOf(out, options), Settings()) {}
 
   CompressReport Run() {
-    if (!start_) UniformAllocation(dense_, options_.bits);  // rates that cannot be are told at once
-    Stage("text", [&] { text_ = Text(); });
+    for (const std::string& name : work_.damaged()) {
+      Report(progress_, {"resume", 1, 1, name + " was damaged and is made again"});
+    }
+    if (!start_) {
+      // Rates that cannot be, and values that the embedding's type cannot hold, are told at once.
+      UniformAllocation(dense_, options_.bits);
+      WithNarrowEmbedding(dense_, options_.embedding_type);
+    }
+    Stage("text", [&] {
+      if (options_.calibration.empty()) text_ = WrittenText();
+      CheckOriginal();
+    });
     if (start_) {
       student_ = std::move(*start_).model;
       report_.linears = start_->linears;
@@ -67,17 +96,17 @@ class Job {
 
   // Everything that the result depends on; two jobs with equal settings may share a work folder.
   Json Settings() const {
-    Json files = Json::array();
-    for (const Path& file : options_.calibration) files.push_back(HashText(Hash64(ReadTextFile(file))));
     Json settings = {{"addend", kVersion}, {"model", HashText(HashOf(dense_))}};
     settings.update(start_ ? Json{{"start", start_->recipe}} : FactorizationSettings());
     settings.update({{"effort", Name(options_.effort)},
-                     {"calibration", files},
                      {"calibration_length", options_.calibration_length},
+                     {"train_signs", options_.train_signs},
                      {"distill_steps", OrNull(options_.distill_steps)},
                      {"distill_seconds", OrNull(options_.distill_seconds)},
                      {"seconds", OrNull(options_.seconds)},
-                     {"seed", options_.seed}});
+                     {"seed", options_.seed},
+                     // The last: length and seed are part of it.
+                     {"calibration", options_.calibration.empty() ? Json() : Json(HashText(text_.hash))}});
     return settings;
   }
 
@@ -85,20 +114,34 @@ class Job {
     return {{"bits", options_.bits},
             {"allocation", Name(options_.allocation)},
             {"method", options_.method},
+            {"prefix", Name(options_.prefix)},
             {"statistics_sequences", options_.statistics_sequences},
             {"embedding_type", Info(options_.embedding_type).name}};
   }
 
-  CalibrationText Text() {
-    CalibrationOptions options{.length = options_.calibration_length, .seed = options_.seed};
-    if (!options_.calibration.empty()) return ReadCalibrationText(options_.calibration, tokenizer_, options);
+  CalibrationText GivenText() const {
+    return ReadCalibrationText(options_.calibration, tokenizer_, options_.TextOptions());
+  }
+
+  template <typename Work>
+  auto WithOriginal(Work&& work) const {
+    return WithContext(dense_.metadata.origin + ": the original model fails", std::forward<Work>(work));
+  }
+
+  CalibrationText WrittenText() {
     constexpr const char* kName = "text";
     if (work_.Has(kName)) return TextFrom(work_.Load(kName));
-    options.max_sequences =
-        2 * settings_.statistics_sequences;  // sampling is slow, and more of it helps little
-    const CalibrationText text = GenerateCalibrationText(dense_, tokenizer_, options, pool_, progress_);
+    const CalibrationText text = WithOriginal([&] {
+      return GenerateCalibrationText(dense_, tokenizer_, options_.TextOptions(), pool_, progress_);
+    });
     work_.Save(kName, ToCheckpoint(text));
     return text;
+  }
+
+  // Finite weights can still overflow on the way; better told now than after hours.
+  void CheckOriginal() {
+    Transformer original(dense_, pool_);
+    WithOriginal([&] { Perplexity(original, text_.test.front(), {.window = text_.length}, {}); });
   }
 
   SequenceSpan StatisticsSequences() const {
@@ -120,15 +163,13 @@ class Job {
 
   void FactorizeAll() {
     FactorizedModel factorized = Factorizer().Factorize(allocation_);
-    student_ = std::move(factorized.model);
+    student_ = WithNarrowEmbedding(std::move(factorized.model), options_.embedding_type);
     report_.linears = std::move(factorized.linears);
-    student_.embedding = Narrowed(dense_.embedding, options_.embedding_type);
-    if (dense_.head) student_.head = Narrowed(*dense_.head, options_.embedding_type);
   }
 
   void TuneModel() {
     constexpr const char* kName = "distillation";
-    DistillOptions options;
+    DistillOptions options{.trains_signs = options_.train_signs};
     if (options_.distill_seconds) {
       options.seconds = *options_.distill_seconds;
     } else if (options_.seconds) {
@@ -141,23 +182,30 @@ class Job {
     report_.distill = Distill(student_, dense_, text_, options, pool_, progress_);
   }
 
-  // What is printed and recorded as quality is measured on the file as it was written.
+  // Quality is measured on a file, but is also part of the file, in front of the weights. So the model is
+  // written twice, and the weights of both files must be the same.
   void Save() {
-    const Path candidate = work_.path() / "candidate.gguf";
+    const Path candidate = work_.Scratch("candidate");
     SaveModel(student_, candidate);
-    Model written = LoadModel(candidate);
-    report_.quality = MeasureQuality(written);
+    Model measured = LoadModel(candidate);
+    report_.quality = MeasureQuality(measured);
     // File names need not be UTF-8, JSON must be.
-    written.metadata.Set("addend.recipe", Recipe().dump(-1, ' ', false, Json::error_handler_t::replace));
-    SaveModel(written, out_);
+    measured.metadata.Set("addend.recipe", Recipe().dump(-1, ' ', false, Json::error_handler_t::replace));
+    SaveModel(measured, out_);
+    const Model delivered = LoadModel(out_);  // also compares its checksums
+    CheckFinite(delivered);
+    if (Checksums(out_) != Checksums(candidate)) {
+      throw Error(out_.string(), ": the weights read back are not those that were measured");
+    }
+    std::filesystem::remove(candidate);
     report_.file = out_;
     report_.file_bytes = std::filesystem::file_size(out_);
-    report_.size = CountBits(written);
+    report_.size = CountBits(delivered);
   }
 
   QualityReport MeasureQuality(const Model& compressed) {
     Transformer original(dense_, pool_), other(compressed, pool_);
-    const std::vector<TokenId> tokens = Flatten(text_.held_out);
+    const std::vector<TokenId> tokens = Flatten(text_.test);
     const DivergenceResult result = Divergence(original, other, tokens, {.window = text_.length}, progress_);
     return {.tokens = tokens.size(),
             .dense_perplexity = result.reference.hf.Perplexity(),
@@ -169,15 +217,16 @@ class Job {
   // Nothing that differs between two runs of the same job: no dates, no seconds.
   Json Recipe() const {
     Json recipe = Settings();
-    recipe["calibration_sources"] = text_.sources;
-    recipe["calibration_hash"] = HashText(text_.hash);
+    recipe["calibration"] = {{"sources", text_.sources}, {"hash", HashText(text_.hash)}};
     if (!start_) recipe["statistics_sequences"] = StatisticsSequences().size();
     recipe["distill_steps"] = report_.distill.steps;
-    recipe["held_out"] = {{"tokens", report_.quality.tokens},
-                          {"dense_perplexity", report_.quality.dense_perplexity},
-                          {"perplexity", report_.quality.perplexity},
-                          {"kl_divergence", report_.quality.divergence},
-                          {"top1_agreement", report_.quality.top1_agreement}};
+    // Other kernels round otherwise: the file comes out the same bit for bit only with these.
+    recipe["kernels"] = {{"target", Name(CurrentTarget())}, {"openblas", BlasKernels()}};
+    recipe["test"] = {{"tokens", report_.quality.tokens},
+                      {"dense_perplexity", report_.quality.dense_perplexity},
+                      {"perplexity", report_.quality.perplexity},
+                      {"kl_divergence", report_.quality.divergence},
+                      {"top1_agreement", report_.quality.top1_agreement}};
     recipe["linears"] = Json::object();
     for (const LinearReport& linear : report_.linears) {
       recipe["linears"][linear.name] = {{"rank", linear.rank},
@@ -197,8 +246,8 @@ class Job {
   Model dense_;
   Tokenizer tokenizer_;
   std::optional<CompressedStart> start_;
+  CalibrationText text_;  // before the work folder: a text that is no good leaves none behind
   WorkFolder work_;
-  CalibrationText text_;
   ModelImportance importance_;
   Allocation allocation_;
   Model student_;
@@ -207,8 +256,17 @@ class Job {
 
 }  // namespace
 
+void CheckWorkFolder(const Path& out, const CompressOptions& options) {
+  const Path folder = WorkFolderOf(out, options);
+  WorkFolder::Check(folder);
+  if (IsIn(out, folder)) {
+    throw Error(out.string(), ": is in the work folder ", folder.string(), ", which takes nothing else");
+  }
+}
+
 CompressReport Compress(const Path& source, const Path& out, const CompressOptions& options, ThreadPool& pool,
                         const Progress& progress) {
+  CheckWorkFolder(out, options);
   return Job(source, out, options, pool, progress).Run();
 }
 

@@ -9,6 +9,10 @@
 
 namespace addend {
 
+// Throws Error when the work folder of these options cannot serve: it holds files of others, or would hold
+// `out`. Changes nothing.
+void CheckWorkFolder(const Path& out, const CompressOptions& options);
+
 // Writes `out` atomically. Whatever is finished is kept in the work folder: after a crash or Ctrl-C the same
 // call goes on where it stopped, and the file is the same bit for bit. Throws Error; Interrupted when the
 // user asked to stop.

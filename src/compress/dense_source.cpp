@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "model/tensor_list.h"
 
 namespace addend {
 namespace {
@@ -46,9 +47,16 @@ DType NarrowedType(const StoredMatrix& matrix, DType type) {
   return BitsPerElement(matrix.type()) <= BitsPerElement(type) ? matrix.type() : type;
 }
 
-StoredMatrix Narrowed(const StoredMatrix& matrix, DType type) {
-  const DType narrowed = NarrowedType(matrix, type);
-  return narrowed == matrix.type() ? matrix : StoredMatrix::FromFloats(matrix.ToDense(), narrowed);
+Model WithNarrowEmbedding(Model model, DType type) {
+  const auto narrow = [&](std::string_view name, StoredMatrix& matrix) {
+    const DType narrowed = NarrowedType(matrix, type);
+    if (narrowed == matrix.type()) return;
+    matrix = WithContext(model.metadata.origin + ": tensor '" + std::string(name) + ".weight'",
+                         [&] { return StoredMatrix::FromFloats(matrix.ToDense(), narrowed); });
+  };
+  narrow(GgufNames().embedding, model.embedding);
+  if (model.head) narrow(GgufNames().head, *model.head);
+  return model;
 }
 
 SizeReport PlannedSize(const Model& dense, const Allocation& allocation, DType embedding_type) {

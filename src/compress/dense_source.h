@@ -15,7 +15,8 @@ uint64_t HashOf(const Model& dense);
 // The type that an embedding or head gets: `type`, or what it has when that takes no more bits; F16 where
 // rows are not whole blocks of `type`.
 DType NarrowedType(const StoredMatrix& matrix, DType type);
-StoredMatrix Narrowed(const StoredMatrix& matrix, DType type);
+// Throws Error naming the matrix that holds a value too large for its type.
+Model WithNarrowEmbedding(Model model, DType type);
 
 // Of the file that these ranks and that embedding type give; equals CountBits of the finished model.
 SizeReport PlannedSize(const Model& dense, const Allocation& allocation, DType embedding_type);

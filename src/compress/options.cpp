@@ -38,11 +38,22 @@ std::string_view Name(AllocationPolicy policy) {
   return "channels";
 }
 
+std::string_view Name(Prefix prefix) {
+  return prefix == Prefix::kDense ? "dense" : "compressed";
+}
+
 EffortSettings CompressOptions::Settings() const {
   EffortSettings settings = SettingsOf(effort);
   if (statistics_sequences > 0) settings.statistics_sequences = statistics_sequences;
   if (distill_steps) settings.distill_steps = *distill_steps;
   return settings;
+}
+
+CalibrationOptions CompressOptions::TextOptions() const {
+  CalibrationOptions text{.length = calibration_length, .seed = seed};
+  // Sampling is slow, and more of it helps little.
+  if (calibration.empty()) text.max_sequences = 2 * Settings().statistics_sequences;
+  return text;
 }
 
 }  // namespace addend

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "calibrate/calibration_text.h"
 #include "factorize/factorize.h"
 #include "tensor/dtype.h"
 
@@ -26,18 +27,27 @@ enum class AllocationPolicy {
 };
 std::string_view Name(AllocationPolicy policy);  // "uniform", "marginal", "channels"
 
+// What stands before a layer when it is factorised.
+enum class Prefix {
+  kDense,       // the original: all layers of a block are independent, and factorised side by side
+  kCompressed,  // the compressed layers: each layer makes up for what those before it do
+};
+std::string_view Name(Prefix prefix);  // "dense", "compressed"
+
 struct CompressOptions {
   // A compressed form of the same model to go on from: then there is only tuning, and what is about rates and
   // factorization below does not count. Empty: from the dense model.
   Path start;
   double bits = 1.0;  // average over the linear layers, scales included
   AllocationPolicy allocation = AllocationPolicy::kMarginal;
+  Prefix prefix = Prefix::kCompressed;
   Effort effort = Effort::kDefault;
   std::string method = "dbf";
   std::vector<Path> calibration;        // text files; empty: text that the model itself generates
   size_t calibration_length = 512;      // tokens in a sequence
   size_t statistics_sequences = 0;      // for importance and covariance; 0 = by effort
   DType embedding_type = DType::kQ8_0;  // of embedding and head, unless the source already takes fewer bits
+  bool train_signs = true;              // with the scales; else these alone
   // How long to tune the whole model: at most one of these; none = steps by effort. With steps the result
   // depends on the seed alone; with a time it also depends on how fast the machine is.
   std::optional<size_t> distill_steps;    // 0 = no tuning
@@ -48,6 +58,7 @@ struct CompressOptions {
   bool keep_work_folder = false;  // also after success
 
   EffortSettings Settings() const;  // with what the options say in place of the effort's defaults
+  CalibrationOptions TextOptions() const;
 };
 
 }  // namespace addend

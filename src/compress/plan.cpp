@@ -4,10 +4,10 @@
 #include <cstdio>
 
 #include "allocate/allocation.h"
-#include "base/error.h"
 #include "base/progress.h"
 #include "compress/dense_source.h"
 #include "linalg/gemm.h"
+#include "tokenizer/tokenizer.h"
 #include "tune/distill.h"
 
 namespace addend {
@@ -15,6 +15,8 @@ namespace {
 
 // Of the rate of products alone, what whole passes through the model reach.
 constexpr double kShareOfRate = 0.6;
+// And what writing text reaches, a token of each sequence at a time.
+constexpr double kShareOfRateWriting = 0.15;
 
 // Floating-point operations a second that a product of middling size reaches on all threads.
 double MeasureRate(ThreadPool& pool) {
@@ -43,25 +45,111 @@ double FactorizeCost(Effort effort) {
   return 9000;
 }
 
+double Square(size_t x) {
+  return static_cast<double>(x) * static_cast<double>(x);
+}
+
+double Elements(const Linear& linear) {
+  return static_cast<double>(linear.outputs()) * static_cast<double>(linear.inputs());
+}
+
+// Of everything but tensor data.
+double HeaderBytes(const Model& model) {
+  // Of a factored linear: name, shape and checksum of five tensors, and its errors in the recipe.
+  constexpr double kOfLinear = 750;
+  return static_cast<double>(Serialised(model.metadata).size()) +
+         kOfLinear * static_cast<double>(model.blocks.size() * kLinearKinds.size());
+}
+
+// How many sequences statistics are measured on.
+size_t StatisticsSequences(const CompressOptions& options, const Tokenizer& tokenizer) {
+  const size_t wanted = options.Settings().statistics_sequences;
+  if (options.calibration.empty()) return wanted;
+  const CalibrationText text = ReadCalibrationText(options.calibration, tokenizer, options.TextOptions());
+  return std::min(wanted, text.training.size());
+}
+
+// What the forecasts below are made of.
+struct Work {
+  const Model& model;
+  const Allocation& allocation;
+  const CompressOptions& options;
+  size_t sequences;  // that statistics are measured on
+  double rate;       // see MeasureRate
+
+  double SequenceTokens() const { return static_cast<double>(options.calibration_length); }
+  double StatisticsTokens() const { return static_cast<double>(sequences) * SequenceTokens(); }
+  double Head() const {
+    return static_cast<double>(model.config.vocabulary) * static_cast<double>(model.config.hidden);
+  }
+  double BlockWeights(size_t b) const {
+    double sum = 0;
+    for (const Linear& linear : model.blocks[b].linears) sum += Elements(linear);
+    return sum;
+  }
+  double Weights() const {
+    double sum = 0;
+    for (size_t b = 0; b < model.blocks.size(); ++b) sum += BlockWeights(b);
+    return sum;
+  }
+  double CovarianceElements() const {
+    const ModelConfig& config = model.config;
+    return static_cast<double>(config.blocks) *
+           (2 * Square(config.hidden) + Square(config.q_size()) + Square(config.feed_forward));
+  }
+};
+
+double TextSeconds(const Work& work) {
+  if (!work.options.calibration.empty()) return 0;
+  const CalibrationOptions text = work.options.TextOptions();
+  const double tokens = static_cast<double>(text.max_sequences + 2 * text.held_out) * work.SequenceTokens();
+  return tokens * 2 * (work.Weights() + work.Head()) / (kShareOfRateWriting * work.rate);
+}
+
+// Importance: forward, forward again with activations, backward. Covariance: forward and the products.
+double StatisticsSeconds(const Work& work) {
+  const double of_a_token = 2 * work.Weights() * 4 + 2 * work.Head() * 2 + work.CovarianceElements();
+  return work.StatisticsTokens() * of_a_token / (kShareOfRate * work.rate);
+}
+
+double FactorizeSeconds(const Work& work) {
+  double sum = 0;
+  for (size_t b = 0; b < work.model.blocks.size(); ++b) {
+    for (const LinearKind kind : kLinearKinds) {
+      sum += Elements(work.model.blocks[b][kind]) * static_cast<double>(work.allocation.Rank(b, kind));
+    }
+  }
+  return FactorizeCost(work.options.effort) * sum / work.rate;
+}
+
 // A token costs, in products of floats: the head three times (the teacher's logits, the student's, the
 // gradient of their input), the gradients of the signs, four sign products, which are about four times as
 // fast, and the teacher.
-double DistillSeconds(const CompressOptions& options, const ModelConfig& config, const CompressPlan& plan,
-                      double rate) {
+double DistillSeconds(const Work& work, const CompressPlan& plan) {
+  const CompressOptions& options = work.options;
   if (options.distill_seconds) return *options.distill_seconds;
-  if (options.seconds) {
-    return std::max(0.0, *options.seconds - plan.statistics_seconds - plan.factorize_seconds);
-  }
-  const auto weights = static_cast<double>(plan.size.linear_weights);
-  const double head = static_cast<double>(config.vocabulary) * static_cast<double>(config.hidden);
-  const double of_a_token = 2 * (3 * head + 1.5 * plan.size.linear_bits + weights);
-  const double tokens = static_cast<double>(options.Settings().distill_steps) *
-                        static_cast<double>(DistillOptions().batch * options.calibration_length);
-  return tokens * of_a_token / (kShareOfRate * rate);
+  if (options.seconds) return std::max(0.0, *options.seconds - plan.Seconds());
+  const double of_a_token = 2 * (3 * work.Head() + 1.5 * plan.size.linear_bits + work.Weights());
+  const double tokens =
+      static_cast<double>(options.Settings().distill_steps * DistillOptions().batch) * work.SequenceTokens();
+  return tokens * of_a_token / (kShareOfRate * work.rate);
 }
 
-double Square(size_t x) {
-  return static_cast<double>(x) * static_cast<double>(x);
+// The most of: hidden states of the calibration text with one block and its covariances, and distillation
+// with the head in float32 and the activations of a step.
+double MemoryBytes(const Work& work, const CompressPlan& plan) {
+  const ModelConfig& config = work.model.config;
+  double largest_block = 0;
+  for (size_t b = 0; b < work.model.blocks.size(); ++b) {
+    largest_block = std::max(largest_block, work.BlockWeights(b));
+  }
+  const double calibrating = 4 * (work.StatisticsTokens() * static_cast<double>(config.hidden) +
+                                  3 * largest_block + work.CovarianceElements());
+  const double width = static_cast<double>(3 * config.hidden + 2 * config.q_size() + 3 * config.feed_forward);
+  const double step_tokens = static_cast<double>(DistillOptions().batch) * work.SequenceTokens();
+  const double distilling =
+      4 * (2 * work.Head() + step_tokens * 2.2 * width * static_cast<double>(config.blocks));
+  return 150e6 + std::max(calibrating, distilling) + 0.5 * plan.size.total_bits / 8;
 }
 
 }  // namespace
@@ -69,73 +157,56 @@ double Square(size_t x) {
 CompressPlan PlanCompression(const Path& source, const CompressOptions& options, ThreadPool& pool) {
   const Model model = LoadDenseModel(source);
   const Allocation allocation = UniformAllocation(model, options.bits);
-  const EffortSettings settings = options.Settings();
+  const Work work{.model = model,
+                  .allocation = allocation,
+                  .options = options,
+                  .sequences = StatisticsSequences(options, LoadTokenizer(source)),
+                  .rate = MeasureRate(pool)};
   CompressPlan plan;
   plan.size = PlannedSize(model, allocation, options.embedding_type);
-
-  const double rate = MeasureRate(pool);
-  const ModelConfig& config = model.config;
-  const auto weights = static_cast<double>(plan.size.linear_weights);
-  const double head = static_cast<double>(config.vocabulary) * static_cast<double>(config.hidden);
-  const double covariance =
-      static_cast<double>(config.blocks) *
-      (2 * Square(config.hidden) + Square(config.q_size()) + Square(config.feed_forward));
-  const double tokens = static_cast<double>(settings.statistics_sequences * options.calibration_length);
-  // Importance: forward, forward again with activations, backward. Covariance: forward and the products. At
-  // kShareOfRate.
-  plan.statistics_seconds = tokens * (2 * weights * 4 + 2 * head * 2 + covariance) / (kShareOfRate * rate);
-
-  double factorize = 0, largest_block = 0;
-  for (size_t b = 0; b < model.blocks.size(); ++b) {
-    double block = 0;
-    for (const LinearKind kind : kLinearKinds) {
-      const Linear& linear = model.blocks[b][kind];
-      const double size = static_cast<double>(linear.outputs()) * static_cast<double>(linear.inputs());
-      factorize += size * static_cast<double>(allocation.Rank(b, kind));
-      block += size;
-    }
-    largest_block = std::max(largest_block, block);
-  }
-  plan.factorize_seconds = FactorizeCost(options.effort) * factorize / rate;
-  plan.distill_seconds = DistillSeconds(options, config, plan, rate);
-
-  // The most of: hidden states of the calibration text with one block and its covariances, and distillation
-  // with the head in float32 and the activations of a step.
-  const double width = static_cast<double>(3 * config.hidden + 2 * config.q_size() + 3 * config.feed_forward);
-  const double calibrating =
-      4 * (tokens * static_cast<double>(config.hidden) + 3 * largest_block + covariance);
-  const double step_tokens = 2.0 * static_cast<double>(options.calibration_length);
-  const double distilling = 4 * (2 * head + step_tokens * 2.2 * width * static_cast<double>(config.blocks));
-  plan.memory_bytes = 150e6 + std::max(calibrating, distilling) + 0.5 * plan.size.total_bits / 8;
+  plan.file_bytes = plan.size.total_bits / 8 + HeaderBytes(model);
+  plan.text_seconds = TextSeconds(work);
+  plan.statistics_seconds = StatisticsSeconds(work);
+  plan.factorize_seconds = FactorizeSeconds(work);
+  plan.distill_seconds = DistillSeconds(work, plan);
+  plan.memory_bytes = MemoryBytes(work, plan);
   return plan;
 }
 
 Json CompressPlan::ToJson() const {
-  return {
-      {"linear_weights", size.linear_weights},
-      {"total_weights", size.total_weights},
-      {"linear_bits_per_weight", size.linear_bits / static_cast<double>(size.linear_weights)},
-      {"total_bits_per_weight", size.total_bits / static_cast<double>(size.total_weights)},
-      {"file_bytes", size.total_bits / 8},
-      {"seconds",
-       {{"statistics", statistics_seconds}, {"factorize", factorize_seconds}, {"distil", distill_seconds}}},
-      {"memory_bytes", memory_bytes}};
+  const auto weights = static_cast<double>(size.total_weights);
+  return {{"linear_weights", size.linear_weights},
+          {"total_weights", size.total_weights},
+          {"linear_bits_per_weight", size.linear_bits / static_cast<double>(size.linear_weights)},
+          {"file_bits_per_weight", 8 * file_bytes / weights},
+          {"file_bytes", file_bytes},
+          {"seconds",
+           {{"text", text_seconds},
+            {"statistics", statistics_seconds},
+            {"factorize", factorize_seconds},
+            {"distil", distill_seconds}}},
+          {"memory_bytes", memory_bytes}};
 }
 
 std::string CompressPlan::ToText() const {
-  char text[512];
-  std::snprintf(
-      text, sizeof text,
-      "  linears  %.2f M weights at %.3f bits\n  file     %s, %.3f bits for each of %.2f M weights\n"
-      "  time     about %s: statistics %s, factorize %s, distil %s\n  memory   about %s\n",
-      static_cast<double>(size.linear_weights) / 1e6,
-      size.linear_bits / static_cast<double>(size.linear_weights), SizeText(size.total_bits / 8).c_str(),
-      size.total_bits / static_cast<double>(size.total_weights),
-      static_cast<double>(size.total_weights) / 1e6,
-      DurationText(statistics_seconds + factorize_seconds + distill_seconds).c_str(),
-      DurationText(statistics_seconds).c_str(), DurationText(factorize_seconds).c_str(),
-      DurationText(distill_seconds).c_str(), SizeText(memory_bytes).c_str());
-  return text;
+  const auto linear_weights = static_cast<double>(size.linear_weights);
+  const auto weights = static_cast<double>(size.total_weights);
+  char text[256];
+  std::snprintf(text, sizeof text,
+                "  linears  %.2f M weights at %.3f bits\n"
+                "  file     %s, %.3f bits for each of %.2f M weights\n",
+                linear_weights / 1e6, size.linear_bits / linear_weights, SizeText(file_bytes).c_str(),
+                8 * file_bytes / weights, weights / 1e6);
+  std::string stages;
+  const auto add = [&](const char* name, double seconds) {
+    if (seconds > 0) stages += (stages.empty() ? "" : ", ") + std::string(name) + " " + DurationText(seconds);
+  };
+  add("text", text_seconds);
+  add("statistics", statistics_seconds);
+  add("factorize", factorize_seconds);
+  add("distil", distill_seconds);
+  return text + ("  time     about " + DurationText(Seconds())) + ": " + stages + "\n  memory   about " +
+         SizeText(memory_bytes) + "\n";
 }
 
 }  // namespace addend

@@ -10,15 +10,19 @@ namespace addend {
 
 // Times are forecasts from a short measurement of this machine; expect them within a factor of two.
 struct CompressPlan {
-  SizeReport size;  // of the planned file
-  double statistics_seconds = 0, factorize_seconds = 0, distill_seconds = 0;
+  SizeReport size;        // of the planned weights
+  double file_bytes = 0;  // of the weights, the tokenizer and all else that the file holds
+  // text_seconds: of writing the calibration text, where none is given
+  double text_seconds = 0, statistics_seconds = 0, factorize_seconds = 0, distill_seconds = 0;
   double memory_bytes = 0;
+
+  double Seconds() const { return text_seconds + statistics_seconds + factorize_seconds + distill_seconds; }
 
   Json ToJson() const;
   std::string ToText() const;
 };
 
-// Reads and checks the model as Compress would; writes nothing.
+// Reads and checks the model and the calibration text as Compress would; writes nothing.
 CompressPlan PlanCompression(const Path& source, const CompressOptions& options, ThreadPool& pool);
 
 }  // namespace addend

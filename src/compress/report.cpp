@@ -1,5 +1,6 @@
 #include "compress/report.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
@@ -64,7 +65,7 @@ Json CompressReport::ToJson() const {
       {"file_bits_per_weight",
        8.0 * static_cast<double>(file_bytes) / static_cast<double>(size.total_weights)},
       {"quality",
-       {{"text", "held-out part of the calibration text"},
+       {{"text", "test part of the calibration text"},
         {"tokens", quality.tokens},
         {"dense_perplexity", quality.dense_perplexity},
         {"perplexity", quality.perplexity},
@@ -104,13 +105,14 @@ std::string CompressReport::ToText() const {
                  8.0 * static_cast<double>(file_bytes) / weights,
                  SizeText(static_cast<double>(file_bytes)).c_str());
   text += Format(
-      "\n  on %zu held-out tokens: perplexity %.2f (original %.2f), KL divergence %.3f, same top token %.1f "
-      "%%\n",
+      "\n  on %zu tokens of test text: perplexity %.2f (original %.2f), KL divergence %.3f, "
+      "same top token %.1f %%\n",
       quality.tokens, quality.perplexity, quality.dense_perplexity, quality.divergence,
       100 * quality.top1_agreement);
   if (!distill.curve.empty()) {
+    const DistillPoint best = *std::ranges::min_element(distill.curve, {}, &DistillPoint::held_out);
     text += Format("  distillation: %zu steps, held-out KL %.3f -> %.3f\n", distill.steps,
-                   distill.curve.front().held_out, quality.divergence);
+                   distill.curve.front().held_out, best.held_out);
   }
   text += "  time:";
   double total = 0;

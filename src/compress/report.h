@@ -20,7 +20,8 @@ struct LinearReport {
   Json ToJson() const;
 };
 
-// Read again from the written file, on the held-out part of the calibration text.
+// Measured on the weights as they were written, and on the test part of the calibration text: nothing was
+// fitted to it and nothing chosen by it.
 struct QualityReport {
   size_t tokens = 0;
   double dense_perplexity = 0, perplexity = 0;

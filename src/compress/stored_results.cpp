@@ -26,7 +26,7 @@ std::vector<DistillPoint> CurveFrom(const Json& json) {
 }
 
 std::string Numbered(const char* name, size_t i) {
-  return name + ("." + std::to_string(i));
+  return std::string(name) + "." + std::to_string(i);
 }
 
 // Of SignMatrix::ToBytes.
@@ -42,11 +42,8 @@ std::string ImportanceName(size_t block, LinearKind kind, const char* side) {
 
 Checkpoint ToCheckpoint(const CalibrationText& text) {
   Checkpoint checkpoint;
-  checkpoint.facts = {{"length", text.length},
-                      {"sources", text.sources},
-                      {"hash", text.hash},
-                      {"training", text.training},
-                      {"held_out", text.held_out}};
+  checkpoint.facts = {{"length", text.length},     {"sources", text.sources},   {"hash", text.hash},
+                      {"training", text.training}, {"held_out", text.held_out}, {"test", text.test}};
   return checkpoint;
 }
 
@@ -56,6 +53,7 @@ CalibrationText TextFrom(const Checkpoint& checkpoint) {
   return {.length = JsonField<size_t>(facts, "length", kOrigin),
           .training = JsonField<Sequences>(facts, "training", kOrigin),
           .held_out = JsonField<Sequences>(facts, "held_out", kOrigin),
+          .test = JsonField<Sequences>(facts, "test", kOrigin),
           .sources = JsonField<std::vector<std::string>>(facts, "sources", kOrigin),
           .hash = JsonField<uint64_t>(facts, "hash", kOrigin)};
 }
