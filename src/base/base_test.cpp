@@ -281,6 +281,17 @@ TEST(Interrupt, IsAFlag) {
   EXPECT_NO_THROW(ThrowIfInterrupted());
 }
 
+TEST(Interrupt, EndsAWaitForInput) {
+  CatchInterrupts();
+  std::raise(SIGINT);  // before the wait, which it therefore does not end by itself
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  EXPECT_THROW(ReadTextFile("/dev/fd/" + std::to_string(ends[0])), Interrupted);
+  ClearInterrupt();
+  close(ends[0]);
+  close(ends[1]);
+}
+
 TEST(Interrupt, AHangUpIsOneAndMayComeTwice) {
   CatchInterrupts();
   std::raise(SIGHUP);

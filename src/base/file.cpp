@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,18 +36,27 @@ class FileForReading {
   int descriptor_;
 };
 
-// Up to its end, which a pipe or a terminal may take long to reach. `name` is for errors.
+// A pipe or a terminal may have nothing to read for long. The wait has an end, because a signal that comes
+// between the question and the wait would not end it.
+void WaitForInput(int descriptor) {
+  constexpr int kMilliseconds = 200;
+  pollfd input{.fd = descriptor, .events = POLLIN, .revents = 0};
+  do {
+    ThrowIfInterrupted();
+  } while (poll(&input, 1, kMilliseconds) <= 0);
+}
+
+// Up to the end. `name` is for errors.
 std::string ReadAll(int descriptor, const std::string& name) {
   std::string text;
   char piece[1 << 16];
   while (true) {
+    WaitForInput(descriptor);
     const ssize_t count = read(descriptor, piece, sizeof piece);
     if (count == 0) return text;
     if (count > 0) {
       text.append(piece, static_cast<size_t>(count));
-    } else if (errno == EINTR) {
-      ThrowIfInterrupted();
-    } else {
+    } else if (errno != EINTR) {
       throw Error(name, ": cannot read: ", std::strerror(errno));
     }
   }
