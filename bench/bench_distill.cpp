@@ -1,6 +1,7 @@
 // What the settings of the distillation are worth: tunes a factorised file and prints the learning curve.
 //   env -u OPENBLAS_CORETYPE build/release/bench/bench_distill DENSE FILE --text a.txt b.txt --steps 200
-//     [--batch 2] [--rate 1e-2] [--sign-rate 0] [--length 512] [--sequences 4096] [--seed 1] [-o OUT]
+//     [--batch 2] [--rate 1e-2] [--signs] [--sign-rate R] [--length 512] [--sequences 4096] [--seed 1] [-o
+//     OUT]
 // FILE is what `addend compress --distill-time 0` wrote. Columns: step, seconds, KL on held-out text (nats a
 // token).
 #include <CLI/CLI.hpp>
@@ -20,10 +21,11 @@ struct Arguments {
   std::vector<std::string> texts;
   CalibrationOptions calibration;
   DistillOptions distill;
+  size_t threads = 0;
 };
 
 void Run(const Arguments& arguments) {
-  ThreadPool pool;
+  ThreadPool pool(arguments.threads);
   const Model dense = LoadModel(arguments.dense);
   Model student = LoadModel(arguments.file);
   const std::vector<Path> texts(arguments.texts.begin(), arguments.texts.end());
@@ -53,10 +55,12 @@ int main(int argc, char** argv) {
   app.add_option("--steps", arguments.distill.steps)->required();
   app.add_option("--batch", arguments.distill.batch);
   app.add_option("--rate", arguments.distill.learning_rate);
+  app.add_flag("--signs", arguments.distill.trains_signs);
   app.add_option("--sign-rate", arguments.distill.sign_learning_rate);
   app.add_option("--length", arguments.calibration.length);
   app.add_option("--sequences", arguments.calibration.max_sequences);
   app.add_option("--seed", arguments.calibration.seed);
+  app.add_option("-t,--threads", arguments.threads);
   app.add_option("-o", arguments.out);
   CLI11_PARSE(app, argc, argv);
   addend::Run(arguments);

@@ -20,7 +20,9 @@ constexpr size_t kWarmUpSteps = 5;
 // overfit.
 constexpr size_t kEpochs = 3;
 constexpr size_t kFewestSequences = 64;
-constexpr double kSaveSeconds = 120;
+constexpr double kScalesAlone = 0.1;  // of the steps, at the beginning
+// How far noise alone takes a latent over the whole run: as a random walk, this much. A sign changes at 1.
+constexpr double kSignTravel = 0.4;
 constexpr size_t kHeldOutChecks = 5;  // over the whole run, beside the one before it
 
 class Distillation {
@@ -37,7 +39,7 @@ class Distillation {
         head_gradients_(trained_.head().MakeGradients()),
         training_teacher_(teacher, text.training, pool),
         held_out_teacher_(teacher, text.held_out, pool) {
-    if (options.sign_learning_rate > 0) signs_.emplace(trained_, student);
+    if (options.trains_signs) signs_.emplace(trained_, student);
     if (options.resume) Restore(*options.resume);
   }
 
@@ -54,7 +56,7 @@ class Distillation {
       state_.seconds = WallSeconds() - begin;
       const bool decided = DecideTotalSteps();
       if (CheckIsDue()) CheckHeldOut();
-      if (options_.save && (decided || WallSeconds() - saved > kSaveSeconds)) {
+      if (options_.save && (decided || WallSeconds() - saved >= options_.save_seconds)) {
         options_.save(Snapshot());
         saved = WallSeconds();
       }
@@ -97,14 +99,13 @@ class Distillation {
     if (!std::isfinite(loss)) throw Error("distillation: the loss of step ", state_.step, " is not finite");
     gains_.SetGradient(head_gradients_);
     const double rate = RateFactor();
+    const bool wants_signs = signs_ && (state_.total_steps == 0 || SignsMove());
+    const double sign_rate = SignsMove() ? rate * SignLearningRate() : 0;
     const auto take_block = [&](size_t block, const BlockGradients& gradients) {
       gains_.SetGradient(block, gradients);
-      if (signs_) {
-        signs_->Step(block, gradients, static_cast<float>(rate * options_.sign_learning_rate),
-                     workspace_.pool);
-      }
+      if (wants_signs) signs_->Step(block, gradients, static_cast<float>(sign_rate), workspace_.pool);
     };
-    trained_.Backward(tape_, &dx_, signs_.has_value(), take_block, workspace_);
+    trained_.Backward(tape_, &dx_, wants_signs, take_block, workspace_);
     const AdamParameter parameter{"gains", gains_.values, gains_.gradient, rate * options_.learning_rate};
     adam_.Step(std::span(&parameter, 1));
     gains_.Apply();
@@ -112,6 +113,16 @@ class Distillation {
     step_seconds_ += WallSeconds() - begin;
     ++timed_steps_;
     smoothed_loss_ = state_.step == 1 || smoothed_loss_ == 0 ? loss : 0.9 * smoothed_loss_ + 0.1 * loss;
+  }
+
+  bool SignsMove() const {
+    return state_.total_steps > 0 &&
+           static_cast<double>(state_.step) >= kScalesAlone * static_cast<double>(state_.total_steps);
+  }
+
+  double SignLearningRate() const {
+    if (options_.sign_learning_rate > 0) return options_.sign_learning_rate;
+    return kSignTravel / std::sqrt(static_cast<double>(state_.total_steps));
   }
 
   double RateFactor() const {

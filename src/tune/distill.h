@@ -42,11 +42,14 @@ struct DistillOptions {
       0;  // a time budget. What fits is measured on the first tenth of it, then fixed and part of the state.
   size_t batch = 2;  // sequences a step
   // Both after a short warm-up; they fall linearly to zero in the second half.
-  double learning_rate = 1e-2;    // of the gains
-  double sign_learning_rate = 0;  // of the latents; 0: signs stay
+  double learning_rate = 1e-2;  // of the gains
+  // Signs move after the first tenth of the steps, when the scales have settled.
+  bool trains_signs = false;
+  double sign_learning_rate = 0;  // of the latents; 0 = by the number of steps
   std::optional<DistillState> resume;
-  // Called every few minutes, and when the number of steps is decided, with what `resume` takes.
+  // Called every so often, and when the number of steps is decided, with what `resume` takes.
   std::function<void(const DistillState&)> save;
+  double save_seconds = 120;
 };
 
 struct DistillResult {
