@@ -1,7 +1,7 @@
 // What the settings of the distillation are worth: tunes a factorised file and prints the learning curve.
 //   env -u OPENBLAS_CORETYPE build/release/bench/bench_distill DENSE FILE --text a.txt b.txt --steps 200
-//     [--batch 2] [--rate 1e-2] [--signs] [--sign-rate R] [--length 512] [--sequences 4096] [--seed 1] [-o
-//     OUT]
+//     [--batch 2] [--rate 1e-2] [--signs] [--sign-rate R] [--length 512] [--sequences 4096] [--seed 1]
+//     [-t THREADS] [-o OUT]
 // FILE is what `addend compress --distill-time 0` wrote. Columns: step, seconds, KL on held-out text (nats a
 // token).
 #include <CLI/CLI.hpp>
@@ -31,6 +31,7 @@ void Run(const Arguments& arguments) {
   const std::vector<Path> texts(arguments.texts.begin(), arguments.texts.end());
   const CalibrationText text =
       ReadCalibrationText(texts, LoadTokenizer(arguments.dense), arguments.calibration);
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::printf("%zu threads, OpenBLAS kernels: %s; %zu sequences of %zu tokens, %zu held out\n", pool.size(),
               BlasKernels().c_str(), text.training.size(), text.length, text.held_out.size());
   const double begin = WallSeconds(), cpu = CpuSeconds();
