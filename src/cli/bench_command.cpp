@@ -96,6 +96,9 @@ std::string ToText(const std::string& name, double bytes, const std::vector<Row>
 }
 
 void Run(const Arguments& arguments) {
+  if (arguments.prompt == 0 && arguments.decode == 0) {
+    throw UsageError("-p and -n are both 0, which leaves nothing to measure");
+  }
   CatchInterrupts();
   const Model model = LoadCheckedModel(arguments.model);
   const double bytes = CountBits(model).total_bits / 8;

@@ -8,7 +8,7 @@ std::span<const Command> Commands() {
        SetUpCompress},
       {"refine", "FILE --reference MODEL -o OUT.gguf [options]", "go on tuning a compressed model",
        SetUpRefine},
-      {"run", "MODEL -p TEXT [options]", "continue a text", SetUpRun},
+      {"run", "MODEL TEXT [options]", "continue a text", SetUpRun},
       {"eval", "MODEL -f TEXT [options]", "measure perplexity, and divergence from the original", SetUpEval},
       {"bench", "MODEL [options]", "measure the speed of reading and of writing text", SetUpBench},
       {"inspect", "MODEL [options]", "show what is inside a model and how it was made", SetUpInspect},

@@ -1,4 +1,5 @@
 // `addend eval FILE -f TEXT`
+#include <cmath>
 #include <memory>
 
 #include "base/interrupt.h"
@@ -34,6 +35,7 @@ std::optional<TokenId> LeadingBos(const Tokenizer& tokenizer) {
 Measured Measure(const Arguments& arguments) {
   const std::string text = ReadPlainText(arguments.text);
   const Model model = LoadCheckedModel(arguments.model);
+  if (!arguments.common.quiet) NoteLongContext(arguments.window, model.config.context);
   const Tokenizer tokenizer = LoadTokenizer(arguments.model);
   const std::vector<TokenId> ids = tokenizer.Encode(text);
   const PerplexityOptions options{
@@ -52,6 +54,15 @@ Measured Measure(const Arguments& arguments) {
   Transformer original(reference, pool);
   const DivergenceResult divergence = Divergence(original, transformer, ids, options, progress);
   return {ids.size(), divergence.other, divergence};
+}
+
+// JSON has no infinity, and for people the mean says more.
+void RefuseOverflow(const Path& model, const PerplexityResult& result) {
+  for (const ProtocolScore* score : {&result.hf, &result.llama_cpp}) {
+    if (std::isfinite(score->Perplexity())) continue;
+    throw Error(model.string(), ": its perplexity is too large for a number; the mean is ",
+                score->negative_log_likelihood.mean(), " nats a token");
+  }
 }
 
 Json ToJson(const ProtocolScore& score) {
@@ -119,8 +130,14 @@ std::string ToText(const Arguments& arguments, const Measured& measured) {
 }
 
 void Run(const Arguments& arguments) {
+  if (arguments.tokens > 0 && arguments.tokens < arguments.window) {
+    throw UsageError("--tokens asks for only ", arguments.tokens, " tokens, less than one window of ",
+                     arguments.window, " (--ctx-size)");
+  }
   CatchInterrupts();
   const Measured measured = Measure(arguments);
+  RefuseOverflow(arguments.model, measured.model);
+  if (measured.divergence) RefuseOverflow(arguments.reference, measured.divergence->reference);
   if (arguments.json) {
     PrintJson(ToJson(arguments, measured));
   } else {

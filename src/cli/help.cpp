@@ -72,6 +72,7 @@ std::string ProgramHelp() {
   text += "\n";
   text += Row("COMMAND --help", "what a command takes");
   text += Row("--version", std::string("prints the version: ") + kVersion);
+  text += "\nExit codes: 0 done, 1 an error, 2 wrong usage, 130 interrupted.\n";
   text +=
       "\nExamples:\n"
       "  addend compress SmolLM2-135M-Instruct --bits 1.0 -o model.gguf\n"

@@ -1,4 +1,6 @@
 // Finds the command, parses its options, runs it; and is the only place that prints errors.
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -31,6 +33,20 @@ const Command& FindCommand(const std::string& name) {
   throw UsageError("there is no command '", name, "'", DidYouMean(name, names), " (see addend --help)");
 }
 
+// What is missing, by the name that the usage line has for it.
+std::string MissingOption(const CLI::App& app) {
+  std::string missing, list;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_required() && option->count() == 0 && missing.empty()) {
+      missing = option->get_name(/*positional=*/option->get_positional());
+    }
+    if (option->get_items_expected_max() > 1 && option->count() > 0) list = option->get_name();
+  }
+  const bool positional = !missing.starts_with('-');
+  const std::string hint = positional && !list.empty() ? "; " + list + " may have taken it" : "";
+  return missing + " is required" + hint;
+}
+
 // What is wrong, in our words. An argument that nothing takes goes first: it explains what then is missing.
 std::string ParseProblem(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> unknown = app.remaining();
@@ -39,7 +55,7 @@ std::string ParseProblem(const CLI::App& app, const CLI::ParseError& error) {
       const auto most = static_cast<size_t>(option->get_items_expected_max());
       if (most > 0 && option->count() > most) return option->get_name() + " is given more than once";
     }
-    return error.what();
+    return error.get_name() == "RequiredError" ? MissingOption(app) : error.what();
   }
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {
@@ -84,8 +100,18 @@ void RunProgram(std::vector<std::string> arguments) {
 }
 
 int Fail(ExitCode code, const std::string& message) {
-  std::fprintf(stderr, "addend: %s\n", OneLine(message).c_str());
+  constexpr size_t kLongest = 500;  // a damaged file may hold a name of 100 kB
+  std::fprintf(stderr, "addend: %s\n", Shortened(OneLine(message), kLongest).c_str());
   return code;
+}
+
+// A mapped file became shorter, or cannot be read any more, in the middle of some read from memory: there is
+// nothing that could go on. Calls only what a signal handler may.
+void EndOnBusError(int) {
+  constexpr std::string_view kMessage =
+      "addend: a model file was cut off, or cannot be read any more, while it was in use\n";
+  [[maybe_unused]] const ssize_t told = write(STDERR_FILENO, kMessage.data(), kMessage.size());
+  _exit(kFailed);
 }
 
 }  // namespace
@@ -95,6 +121,7 @@ int main(int argc, char** argv) {
   using namespace addend;
   ReserveStandardStreams();
   std::signal(SIGPIPE, SIG_IGN);  // writing to a closed pipe is an error like others
+  std::signal(SIGBUS, EndOnBusError);
   try {
     RunProgram({argv + std::min(argc, 1), argv + argc});
     return kDone;

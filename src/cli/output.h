@@ -25,6 +25,14 @@ __attribute__((format(printf, 1, 2))) std::string Format(const char* format, ...
 
 // Without control characters, which text from a file may hold: one line that cannot redraw a terminal.
 std::string OneLine(std::string_view text);
+// At most `most` bytes (at least 20): the middle is left out where that is needed, for what is wrong often
+// stands at the end. Cuts between characters of UTF-8.
+std::string Shortened(const std::string& text, size_t most);
+
+// "note: TEXT", on one line of standard error.
+void PrintNote(std::string_view text);
+// A note when the user asks for a longer context than the model was trained for.
+void NoteLongContext(size_t tokens, size_t trained);
 
 // Closed standard streams are opened on /dev/null: else the next file opened gets their number, and what is
 // printed would end up in it.

@@ -1,4 +1,4 @@
-// `addend run FILE -p TEXT`
+// `addend run MODEL TEXT`
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -27,7 +27,7 @@ struct Arguments {
 // By default no more than needed: memory follows the context.
 size_t ContextFor(const Arguments& arguments, const ModelConfig& config, size_t prompt_tokens) {
   if (arguments.context > 0) return arguments.context;
-  if (arguments.generate.max_tokens == 0) return config.context;
+  if (arguments.generate.max_tokens == kUntilContextIsFull) return config.context;
   return std::min(config.context, prompt_tokens + arguments.generate.max_tokens);
 }
 
@@ -38,16 +38,26 @@ void PrintStatistics(const Generation& generation) {
                statistics.DecodeTokensPerSecond(), std::string(Name(generation.finish)).c_str());
 }
 
+std::vector<TokenId> Encode(const Arguments& arguments, const Tokenizer& tokenizer, const std::string& text) {
+  std::vector<TokenId> prompt =
+      tokenizer.Encode(text, {.parse_special = arguments.parse_special, .add_special = true});
+  // Only a model with a BOS can begin with nothing.
+  if (prompt.empty())
+    throw UsageError("the text is empty, and this model needs some to go on from; give it with -p");
+  return prompt;
+}
+
 void Run(Arguments& arguments) {
-  arguments.generate.max_tokens = static_cast<size_t>(std::max(0L, arguments.tokens));
+  arguments.generate.max_tokens =
+      arguments.tokens < 0 ? kUntilContextIsFull : static_cast<size_t>(arguments.tokens);
   AsUsage([&] { arguments.generate.sampling.Validate(); });
   const std::string text = arguments.prompt.Read();
   CatchInterrupts();
 
   const Model model = LoadCheckedModel(arguments.model);
   const Tokenizer tokenizer = LoadTokenizer(arguments.model);
-  const std::vector<TokenId> prompt =
-      tokenizer.Encode(text, {.parse_special = arguments.parse_special, .add_special = true});
+  const std::vector<TokenId> prompt = Encode(arguments, tokenizer, text);
+  if (!arguments.common.quiet) NoteLongContext(arguments.context, model.config.context);
   ThreadPool pool(arguments.common.threads);
   Transformer transformer(model, pool);
   Session session(transformer, tokenizer, ContextFor(arguments, model.config, prompt.size()));
@@ -57,7 +67,7 @@ void Run(Arguments& arguments) {
     return true;
   };
   const Generation generation = session.Generate(prompt, arguments.generate, show);
-  if (!generation.text.ends_with('\n')) Print("\n");
+  if (!generation.tokens.empty() && !generation.text.ends_with('\n')) Print("\n");
   if (!arguments.no_statistics && !arguments.common.quiet) PrintStatistics(generation);
   if (generation.finish == FinishReason::kInterrupted) throw Interrupted("interrupted");
 }
@@ -70,12 +80,15 @@ CommandRun SetUpRun(CLI::App& app) {
 
   app.option_defaults()->group("Model and text");
   AddModel(app, arguments->model, "any model: compressed, GGUF or Hugging Face folder");
-  AddTextSource(app, "-p,--prompt", arguments->prompt, "the text to go on from");
+  AddTextSource(app, "-p,--prompt,TEXT", arguments->prompt, "the text to go on from");
   AddFlag(app, "--special", arguments->parse_special, "read <|im_start|> and such in it as tokens");
   AddNumber(app, "-n,--n-predict", arguments->tokens, {-1, kMostTokens},
-            "tokens to write; -1 = until the context is full");
+            "tokens to write; 0 = only read the text, -1 = until the context is full");
   AddNumber(app, "-c,--ctx-size", arguments->context, {0, kMostTokens}, "context in tokens; 0 = as needed");
   const auto add_stop = [arguments](const std::vector<std::string>& texts) {
+    if (std::count(texts.begin(), texts.end(), "") > 0) {
+      throw UsageError("--stop: the text is empty; it would end every text at once");
+    }
     arguments->generate.stop = texts;
   };
   app.add_option_function<std::vector<std::string>>("--stop", add_stop,

@@ -4,6 +4,7 @@
     tests/cli/cli_test.py build/release/addend [Class[.test]]
 """
 import json
+import math
 import os
 import pathlib
 import random
@@ -44,6 +45,56 @@ def interrupt_at(process, stage):
             break
     process.send_signal(signal.SIGINT)
     return process.communicate(timeout=60)
+
+
+def copy_with(model, folder, file, edit):
+    """A copy of a model's folder with one of its JSON files edited in place."""
+    shutil.copytree(model, folder)
+    content = json.loads((folder / file).read_text())
+    edit(content)
+    (folder / file).write_text(json.dumps(content))
+    return folder
+
+
+def edit_floats(folder, tensor, edit):
+    """Replaces the values of a float32 tensor of a Hugging Face folder by edit(values)."""
+    path = folder / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    header_size, = struct.unpack_from("<Q", content)
+    begin, end = json.loads(content[8:8 + header_size])[tensor]["data_offsets"]
+    values = struct.unpack_from(f"<{(end - begin) // 4}f", content, 8 + header_size + begin)
+    struct.pack_into(f"<{len(values)}f", content, 8 + header_size + begin, *edit(list(values)))
+    path.write_bytes(content)
+
+
+def holds_bytes(path):
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:  # was there a moment ago
+        return False
+
+
+def write_zeros(model, folder, layers):
+    """A model of 17 million zeros a layer, in a sparse file: large enough for work on it to take a while."""
+    hidden, wide = 1024, 4096
+    sizes = {"hidden_size": hidden, "intermediate_size": wide, "num_hidden_layers": layers, "num_attention_heads": 16,
+             "num_key_value_heads": 16, "head_dim": 64}
+    copy_with(model, folder, "config.json", lambda config: config.update(sizes))
+    shapes = {"model.embed_tokens.weight": [320, hidden], "lm_head.weight": [320, hidden], "model.norm.weight": [hidden]}
+    for layer in range(layers):
+        name = f"model.layers.{layer}."
+        shapes |= {f"{name}self_attn.{x}_proj.weight": [hidden, hidden] for x in "qkvo"}
+        shapes |= {f"{name}mlp.{x}_proj.weight": [wide, hidden] for x in ("gate", "up")}
+        shapes |= {f"{name}mlp.down_proj.weight": [hidden, wide]}
+        shapes |= {f"{name}{x}_layernorm.weight": [hidden] for x in ("input", "post_attention")}
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 4 * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+    encoded = json.dumps(header).encode()
+    with open(folder / "model.safetensors", "wb") as file:
+        file.write(struct.pack("<Q", len(encoded)) + encoded)
+        file.truncate(8 + len(encoded) + end)
 
 
 def words(seed, count):
@@ -110,6 +161,7 @@ class Usage(CliTest):
         self.assertEqual(addend("help").stdout, addend("-h").stdout)
         for command in COMMANDS:
             self.assertIn(f"\n  {command} ", addend("--help").stdout.decode())
+        self.assertIn("130 interrupted", addend("--help").stdout.decode())
 
     def test_version(self):
         self.assertRegex(self.assert_done(addend("--version")).stdout, rb"^addend \d+\.\d+\.\d+\n$")
@@ -131,12 +183,15 @@ class Usage(CliTest):
         self.assert_fails(addend("eval", self.model), 2, "--file")
         self.assert_fails(addend("run", self.model), 2, "no text")
         self.assert_fails(addend("run", self.model, "-p"), 2, "--prompt")
+        for arguments in [["run", "", "x"], ["tokenize", "", "x"], ["export", self.model, "-o", ""]]:
+            self.assert_fails(addend(*arguments), 2, "the name is empty")
 
     def test_values(self):
         out = self.folder / "never.gguf"
         for option, value in [("--bits", "0.1"), ("--bits", "9"), ("--bits", "nan"), ("--bits", "1x"),
                               ("--bits", ""), ("--effort", "huge"), ("--method", "magic"),
                               ("--distill-time", "5 minutes"), ("--distill-time", "-5"), ("--seed", "-1"),
+                              ("--distill-time", "1e9h"), ("--time", "1e9h"), ("--calibration", ""),
                               ("--threads", "1.5"), ("--threads", "1000000"), ("--target", "sse9"),
                               ("--embedding-type", "q9_0"), ("--calibration-length", "1")]:
             with self.subTest(f"{option} {value}"):
@@ -146,10 +201,19 @@ class Usage(CliTest):
             with self.subTest(f"{option} {value}"):
                 self.assert_fails(addend("run", self.model, "-p", "x", option, value), 2)
         self.assert_fails(addend("eval", self.model, "-f", self.text, "-c", "1"), 2, "-c")
+        self.assert_fails(addend("eval", self.model, "-f", self.text, "-n", "3"), 2, "--tokens asks for only 3", "512")
+        self.assert_fails(addend("bench", self.model, "-p", "0", "-n", "0"), 2, "nothing to measure")
+        # Before the model is looked at.
+        self.assert_fails(addend("run", "none", "x", "--stop", "a", "--stop", ""), 2, "--stop", "empty")
         self.assert_fails(addend("run", self.model, "-p", "x", "-f", self.text), 2, "--file", "--prompt")
         self.assert_fails(addend("run", self.model, "-p", "x", "--temp", "1", "--temp", "0"), 2, "--temp is given more")
         self.assert_fails(addend("inspect", self.model, "-m", self.model), 2, "--model is given more")
         self.assertFalse(out.exists())
+
+
+    def test_list_that_takes_the_model(self):
+        arguments = ["compress", "--calibration", "a.txt", self.model, "-o", "x.gguf"]
+        self.assert_fails(addend(*arguments), 2, "MODEL is required; --calibration may have taken it")
 
 
 class Output(CliTest):
@@ -177,6 +241,12 @@ class Output(CliTest):
 
     def test_errors_stay_on_one_line(self):
         self.assert_fails(addend("inspect", "no\nsuch\x1b[2Jfile"), 1, "no such [2Jfile")
+        self.assert_fails(addend("inspect", "no\u009b2Jfile"), 1, "no 2Jfile")
+
+    def test_errors_are_not_long(self):
+        result = addend("help", "x" * 100_000)
+        self.assert_fails(result, 2, "there is no command 'xxx", "xxx' (see addend --help)")
+        self.assertLess(len(result.stderr), 520)
 
 
 class Tokenize(CliTest):
@@ -194,6 +264,13 @@ class Tokenize(CliTest):
         self.assertEqual(self.ids("-f", "-", input=text.encode()), ids)
         self.assertEqual(self.assert_json(addend("tokenize", "-m", self.model, "--json", text))["ids"], ids)
         self.assertEqual(self.assert_json(addend("tokenize", self.model, "--ids", text)), ids)
+        self.assertEqual(self.ids("-f", "/dev/null"), [])
+        reader, writer = os.pipe()  # as <(...) of a shell
+        os.write(writer, text.encode())
+        os.close(writer)
+        self.assertEqual(self.ids("-f", f"/dev/fd/{reader}", pass_fds=[reader]), ids)
+        os.close(reader)
+        self.assert_fails(addend("tokenize", self.model, "-f", self.folder), 1, self.folder, "Is a directory")
 
     def test_awkward_text(self):
         for text in ["", " ", "-p", "--json", "{}", "[a,b]", "%%", "\"quoted\"", "'q'", "naïve 日本語 🙂", "a\nb\tc"]:
@@ -244,6 +321,7 @@ class Run(CliTest):
         file = self.folder / "prompt.txt"
         file.write_text(text)
         expected = self.assert_done(self.run_text("--temp", "0", "-p", text)).stdout
+        self.assertEqual(self.run_text("--temp", "0", text).stdout, expected)
         self.assertEqual(self.run_text("--temp", "0", "-f", file).stdout, expected)
         self.assertEqual(self.run_text("--temp", "0", "-f", "-", input=text.encode()).stdout, expected)
 
@@ -258,6 +336,25 @@ class Run(CliTest):
         self.assertIn(b"context full", self.assert_done(addend("run", self.model, "-p", "x", "-n", "-1", "-c", "16")).stderr)
         self.assert_fails(self.run_text("-f", self.text), 1, "context")
         self.assert_fails(self.run_text("-p", "a b c d e f g h", "-c", "2"), 1, "context")
+
+    def test_only_reads(self):
+        result = self.assert_done(addend("run", self.model, "the License", "-n", "0"))
+        self.assertEqual(result.stdout, b"")
+        self.assertIn(b"written: 0 tokens", result.stderr)
+
+    def test_longer_than_trained(self):
+        note = b"note: a context of 600 tokens is longer than the 512 that the model was trained for"
+        for arguments in [["run", self.model, "x", "-n", "1"], ["eval", self.model, "-f", self.text]]:
+            self.assertIn(note, self.assert_done(addend(*arguments, "-c", "600")).stderr)
+            self.assertEqual(self.assert_done(addend(*arguments, "-c", "600", "--quiet")).stderr, b"")
+            self.assertNotIn(b"note", self.assert_done(addend(*arguments, "-c", "64")).stderr)
+
+    def test_empty_text(self):
+        self.assert_done(self.run_text("-p", ""))  # goes on from BOS
+        bare = copy_with(self.model, self.folder / "no bos", "tokenizer.json",
+                         lambda tokenizer: tokenizer.update(post_processor=None))
+        (bare / "tokenizer_config.json").unlink()
+        self.assert_fails(addend("run", bare, "-f", "/dev/null"), 2, "the text is empty", "-p")
 
     def test_every_target(self):
         for target in ("scalar", "avx2", "avx512"):
@@ -296,6 +393,13 @@ class Eval(CliTest):
         self.assert_fails(addend("eval", self.model, "-f", "-", "--quiet", input=b"short"), 1, "512")
         self.assert_fails(addend("eval", self.model, "-f", self.folder / "none.txt", "--quiet"), 1, "none.txt")
         self.assert_fails(addend("eval", self.model, "-f", self.folder, "--quiet"), 1, self.folder)
+
+    def test_perplexity_beyond_numbers(self):
+        huge = self.folder / "huge"
+        shutil.copytree(self.model, huge)
+        edit_floats(huge, "lm_head.weight", lambda values: [1e6 * value for value in values])
+        self.assert_fails(addend("eval", huge, "-f", self.text, "--quiet", "--json"), 1, huge, "too large", "nats")
+        self.assert_fails(addend("eval", self.model, "-f", self.text, "--quiet", "--reference", huge), 1, huge)
 
     def test_interrupt(self):
         long_text = self.folder / "long.txt"
@@ -365,6 +469,43 @@ class Export(Compressed):
             # Rounding to bfloat16, the coarsest, changes a weight by up to 0.4 %.
             self.assertAlmostEqual(self.perplexity(self.folder / out), expected, delta=0.005 * expected)
         self.assertEqual((self.folder / "c/tokenizer.json").read_text(), (HERE / "tokenizer.json").read_text())
+
+    def test_capital_letters(self):
+        out = self.folder / "CAPITAL.GGUF"
+        self.assert_done(addend("export", self.model, "-o", out))
+        self.assertEqual(out.read_bytes()[:4], b"GGUF")
+
+    def test_replaces_a_model_only_by_force(self):
+        other = self.folder / "other"
+        shutil.copytree(HERE.parent / "golden/tiny_models/qwen2", other)
+        self.assert_fails(addend("export", self.model, "-o", other), 1, other, "config.json", "--force")
+        self.assertEqual(self.assert_json(addend("inspect", other, "--json"))["architecture"], "qwen2")
+        self.assert_done(addend("export", self.model, "-o", other, "--force"))
+        self.assertEqual(self.assert_json(addend("inspect", other, "--json"))["architecture"], "llama")
+
+    def test_value_that_f16_cannot_hold(self):
+        large = self.folder / "large"
+        shutil.copytree(self.model, large)
+        edit_floats(large, "model.embed_tokens.weight", lambda values: [1e8, *values[1:]])
+        out = self.folder / "large.gguf"
+        self.assert_fails(addend("export", large, "-o", out), 1, out, "'token_embd.weight'", "1e+08", "bf16")
+        self.assert_done(addend("export", large, "-o", out, "--type", "bf16"))
+        for type_ in ("f16", "q8_0", "q4_0"):
+            result = addend("compress", large, "-o", self.folder / f"never.{type_}.gguf", "--embedding-type", type_,
+                            "--calibration", self.calibration, "--quiet")
+            self.assert_fails(result, 1, large, "'token_embd.weight'", "bf16 and f32")
+
+    def test_interrupt(self):
+        big = self.folder / "big"
+        write_zeros(self.model, big, layers=6)
+        out = self.folder / "big.f16.gguf"
+        process = start("export", big, "-o", out)
+        while process.poll() is None and not any(map(holds_bytes, self.folder.glob("big.f16.gguf.partial-*"))):
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        output, message = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, output, message), (130, b"", b"addend: interrupted\n"))
+        self.assertEqual(list(self.folder.glob("big.f16*")), [])
 
     def test_bad_outputs(self):
         self.assert_fails(addend("export", self.compressed, "-o", self.compressed), 1, "source itself")
@@ -464,18 +605,129 @@ class Compress(Compressed):
 
     def test_dry_run(self):
         before = sorted(self.folder.iterdir())
-        plan = self.assert_json(addend(*self.compress_arguments(self.folder / "plan.gguf", "--dry-run", "--json")))
-        self.assertIsInstance(plan, dict)
-        self.assertTrue(self.assert_done(addend(*self.compress_arguments(self.folder / "plan.gguf", "--dry-run"))).stdout)
+        arguments = self.compress_arguments(self.folder / "plan.gguf", "--dry-run")
+        plan = self.assert_json(addend(*arguments, "--json"))
+        self.assertAlmostEqual(plan["file_bytes"], self.compressed.stat().st_size, delta=0.03 * plan["file_bytes"])
+        self.assertEqual(plan["seconds"]["text"], 0)
+        self.assertIn(b"distil", self.assert_done(addend(*arguments)).stdout)
         self.assertEqual(sorted(self.folder.iterdir()), before)
 
-    def test_bad_inputs_and_outputs(self):
+    def test_dry_run_follows_the_options(self):
+        def seconds(*more):
+            return self.assert_json(addend("compress", self.model, "-o", self.folder / "plan.gguf", "--bits", "3",
+                                           "--dry-run", "--json", *more))["seconds"]
+        self.assertGreater(seconds()["text"], 0)
+        self.assertGreater(seconds()["distil"], 0)
+        self.assertEqual(seconds("--distill-steps", "0")["distil"], 0)
+        self.assertGreater(seconds("--distill-steps", "100000")["distil"], 10 * seconds("--distill-steps", "100")["distil"])
+        self.assertEqual(seconds("--distill-time", "2m")["distil"], 120)
+        self.assertEqual(seconds("--distill-time", "0")["distil"], 0)
+        self.assertAlmostEqual(sum(seconds("--time", "5h").values()), 5 * 3600)
+
+    def test_dry_run_checks_what_the_job_needs(self):
+        out, empty = self.folder / "plan.gguf", self.folder / "empty.txt"
+        empty.write_text("")
+        for text, part in [("nope", "nope"), (empty, "at least 3")]:
+            self.assert_fails(addend("compress", self.model, "-o", out, "--dry-run", "--calibration", text), 1, part)
+        self.assert_fails(addend("compress", self.model, "-o", self.folder, "--dry-run"), 1, self.folder)
+        self.assert_fails(addend("compress", self.model, "-o", out, "--dry-run", "--work-folder", self.model), 1,
+                          "work folder")
+
+    def test_no_distillation(self):
+        for option in ("--distill-steps", "--distill-time"):
+            report = self.assert_json(addend("compress", self.model, "-o", self.folder / "none.gguf", "--bits", "3",
+                                             "--effort", "fast", "--calibration", self.calibration, "--calibration-length",
+                                             "32", "--calibration-sequences", "8", option, "0", "--json"))
+            self.assertEqual(report["distillation"]["steps"], 0)
+        (self.folder / "none.gguf").unlink()
+
+    def test_recipe_says_what_the_bytes_depend_on(self):
+        recipe = self.assert_json(addend("inspect", self.compressed, "--json"))["recipe"]
+        self.assertEqual(recipe["calibration"]["sources"], ["calibration.txt"])
+        self.assertEqual(recipe["test"]["perplexity"], self.report["quality"]["perplexity"])
+        self.assertIn(recipe["kernels"]["target"], ("scalar", "avx2", "avx512"))
+        self.assertTrue(recipe["kernels"]["openblas"])
+
+    def test_calibration_from_standard_input(self):
+        arguments = self.compress_arguments(self.folder / "stdin.gguf", "--json")
+        arguments[arguments.index(self.calibration)] = "-"
+        report = self.assert_json(addend(*arguments, input=self.calibration.read_bytes()))
+        self.assertEqual(report["quality"], self.report["quality"])
+        self.assert_fails(addend(*arguments, input=b"short"), 1, "at least 3")
+        self.assert_fails(addend(*arguments, "--calibration", "-", "-"), 2, "--calibration")
+
+    def test_interrupt_while_reading_standard_input(self):
+        process = subprocess.Popen([ADDEND, "compress", self.model, "-o", self.folder / "x.gguf", "--calibration", "-"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdin.write(b"word " * 100_000)  # more than a pipe holds: it returns when the program reads
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        self.assertEqual(process.wait(timeout=60), 130)
+
+    def test_text_that_is_no_good_leaves_nothing(self):
         before = sorted(self.folder.iterdir())
-        arguments = self.compress_arguments
-        self.assert_fails(addend(*arguments(self.model), "--quiet"), 1, "source itself")
-        self.assert_fails(addend(*arguments(self.folder / "none/x.gguf"), "--quiet"), 1, "no folder")
-        self.assert_fails(addend(*arguments(self.folder), "--quiet"), 1, self.folder)
-        self.assert_fails(addend(*arguments("/proc/x.gguf"), "--quiet"), 1, "/proc/x.gguf")
+        out, text = self.folder / "retry.gguf", self.folder / "retry.txt"
+        arguments = self.compress_arguments(out, "--quiet")
+        arguments[arguments.index(self.calibration)] = text
+        self.assert_fails(addend(*arguments), 1, "retry.txt")
+        text.write_text("too short")
+        self.assert_fails(addend(*arguments), 1, "at least 3")
+        text.unlink()
+        self.assertEqual(sorted(self.folder.iterdir()), before)
+
+    def assert_refused_at_once(self, arguments, code, *parts):
+        """Before any progress, also of a plan; and nothing has changed."""
+        state = lambda: {path: path.stat().st_size for path in self.folder.rglob("*") if path.is_file()}
+        before = state()
+        for more in ([], ["--dry-run"]):
+            self.assert_fails(addend(*arguments, *more), code, *parts)
+        self.assertEqual(state(), before)
+
+    def test_outputs_that_cannot_be(self):
+        for out, part in [(self.folder, "not a regular file"), (".", "not a regular file"),
+                          ("/dev/full", "not a regular file"), ("/proc/x.gguf", "/proc/x.gguf"),
+                          (self.folder / ("x" * 250), "name too long"), (self.folder / ("x" * 300), "name too long"),
+                          (self.folder / "none/x.gguf", "no folder")]:
+            with self.subTest(out):
+                self.assert_refused_at_once(self.compress_arguments(out), 1, part)
+        self.assert_refused_at_once(self.compress_arguments(""), 2, "the name is empty")
+
+    def test_inputs_are_not_overwritten(self):
+        for out in (self.model, self.calibration):
+            self.assert_refused_at_once(self.compress_arguments(out), 1, "source itself")
+        self.assert_refused_at_once(self.compress_arguments(self.model / "model.safetensors"), 1, "part of the source")
+
+    def test_work_folder_of_others(self):
+        out, users = self.folder / "w.gguf", self.folder / "users folder"
+        users.mkdir(exist_ok=True)
+        (users / "thesis.txt").write_text("x")
+        for work, part in [(users, "thesis.txt"), (self.model, "it holds"), (self.folder, "it holds"),
+                           (self.calibration, "Not a directory"), (out, "is in the work folder"),
+                           ("/proc", "it holds")]:
+            with self.subTest(work):
+                self.assert_refused_at_once(self.compress_arguments(out, "--work-folder", work), 1, work, part)
+
+    def test_work_folder_that_is_empty(self):
+        out, work = self.folder / "w.gguf", self.folder / "empty"
+        work.mkdir()
+        self.assert_fails(addend(*self.compress_arguments(work / "w.gguf", "--work-folder", work)), 1, "in the work folder")
+        self.assert_done(addend(*self.compress_arguments(out, "--work-folder", work)))
+        self.assertFalse(work.exists())
+
+    def test_original_that_fails(self):
+        """Its weights are finite, but not what it computes."""
+        broken = self.folder / "overflow"
+        shutil.copytree(self.model, broken)
+        edit_floats(broken, "model.layers.1.mlp.up_proj.weight", lambda values: [3e38] * len(values))
+        for calibration, part in [([], "logit"), (["--calibration", self.calibration], "not a finite number")]:
+            self.assert_fails(addend("compress", broken, "-o", self.folder / "x.gguf", "--quiet", *calibration), 1,
+                              broken, "the original model fails", part)
+        self.assertFalse((self.folder / "x.gguf.work").exists())
+
+    def test_bad_inputs(self):
+        before = sorted(self.folder.iterdir())
         self.assert_fails(addend("compress", self.folder / "none", "-o", self.folder / "x.gguf"), 1, "none")
         self.assert_fails(addend("compress", self.compressed, "-o", self.folder / "x.gguf"), 1, "already compressed")
         self.assert_fails(addend("compress", self.model, "-o", self.folder / "x.gguf", "--calibration", "none.txt"), 1,
@@ -517,15 +769,16 @@ class Resume(CliTest):
         self.assertNotIn(out.name, left)
         self.assertFalse([name for name in left if ".partial" in name], left)
         # The work folder now belongs to that job.
-        self.assert_fails(addend(*self.compress_arguments(out, "--quiet")), 1, "interrupted.gguf.work", "distill_steps")
-        self.assert_fails(addend(*arguments, "--seed", "2", "--quiet"), 1, "seed")
+        self.assert_fails(addend(*self.compress_arguments(out, "--quiet")), 1, "delete the folder",
+                          "interrupted.gguf.work", "with --distill-steps 10000000, not with --distill-steps 20")
+        self.assert_fails(addend(*arguments, "--seed", "2", "--quiet"), 1, "with --seed 1, not with --seed 2")
         self.assertFalse(out.exists())
 
     def test_two_jobs_in_one_work_folder(self):
         out = self.folder / "two.gguf"
         arguments = self.compress_arguments(out, "--quiet", steps=self.ENDLESS)
         process = start(*arguments)
-        while not (self.folder / "two.gguf.work/settings.json").exists() and process.poll() is None:
+        while not (self.folder / "two.gguf.work/settings.addend-work").exists() and process.poll() is None:
             time.sleep(0.01)
         self.assert_fails(addend(*arguments), 1, "another addend")
         process.terminate()
@@ -541,6 +794,22 @@ class Resume(CliTest):
         self.assertTrue(work.is_dir())
         self.assert_done(addend(*self.compress_arguments(out, *more)))
         self.assertEqual(out.read_bytes(), first)
+
+    def test_damaged_work_folder(self):
+        out, work = self.folder / "damaged.gguf", self.folder / "damaged work"
+        arguments = self.compress_arguments(out, "--work-folder", work, "--keep-work")
+        self.assert_done(addend(*arguments))
+        first = out.read_bytes()
+        for name, damage in [("blk.1.attn_q", lambda content: content[:len(content) // 2]), ("importance", lambda content: b"")]:
+            part = work / f"{name}.part.addend-work"
+            part.write_bytes(damage(part.read_bytes()))
+            result = self.assert_done(addend(*arguments))
+            self.assertIn(f"{name} was damaged and is made again", result.stderr.decode())
+            self.assertEqual(out.read_bytes(), first)
+        settings = work / "settings.addend-work"
+        for text in ("[]", "null", "3", ""):
+            settings.write_text(text)
+            self.assert_fails(addend(*arguments), 1, settings, f"delete the folder {work}")
 
 
 class DamagedFiles(Compressed):
@@ -589,29 +858,35 @@ class DamagedFiles(Compressed):
             content = bytearray(self.compressed.read_bytes())
         self.assertGreaterEqual(refused, 18)
 
-    def test_flipped_bit_in_the_header(self):
-        """Most of it has no checksum, so it may read well; but it may not crash."""
+    def test_flipped_bit_in_the_metadata(self):
         content = self.compressed.read_bytes()
         path = self.folder / "header.gguf"
+        end = content.index(struct.pack("<Q", 17) + b"token_embd.weight")  # the first description of a tensor
         rng = random.Random(6)
-        for _ in range(30):
+        for at in [*range(24), *(rng.randrange(24, end) for _ in range(30))]:
             damaged = bytearray(content)
-            damaged[rng.randrange(0, 4000)] ^= 1 << rng.randrange(8)
+            damaged[at] ^= 1 << rng.randrange(8)
             path.write_bytes(damaged)
-            result = addend("inspect", path)
-            if result.returncode != 0:
-                self.assert_fails(result, 1)
+            self.assert_fails(addend("inspect", path), 1, path)
+
+    def test_cut_off_while_in_use(self):
+        model, text = self.folder / "in use.gguf", self.folder / "long.txt"
+        self.assert_done(addend("export", self.model, "-o", model, "--type", "f32"))
+        text.write_text(words(3, 400_000))
+        process = start("eval", model, "-f", text, "-n", "0", "-c", "64")
+        for line in process.stderr:
+            if line.startswith(b"evaluate"):
+                break
+        os.truncate(model, 0)
+        output, message = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, output), (1, b""), message)
+        self.assertRegex(message, rb"addend: [^\n]* cut off[^\n]*\n$")
 
     def test_weight_that_is_not_finite(self):
         for name, value in [("nan", float("nan")), ("inf", float("inf"))]:
             broken = self.folder / name
             shutil.copytree(self.model, broken)
-            tensors = bytearray((broken / "model.safetensors").read_bytes())
-            header_size, = struct.unpack_from("<Q", tensors)
-            header = json.loads(tensors[8:8 + header_size])
-            begin, _ = header["model.layers.1.mlp.up_proj.weight"]["data_offsets"]
-            struct.pack_into("<f", tensors, 8 + header_size + begin + 400, value)
-            (broken / "model.safetensors").write_bytes(tensors)
+            edit_floats(broken, "model.layers.1.mlp.up_proj.weight", lambda values: [value, *values[1:]])
             self.assert_refused(broken, "ffn_up")
 
     def test_bad_config(self):
@@ -619,11 +894,8 @@ class DamagedFiles(Compressed):
                              ({"architectures": ["MambaForCausalLM"], "model_type": "mamba"}, "mamba"),
                              ({"num_hidden_layers": -1}, "num_hidden_layers"),
                              ({"vocab_size": 10**12}, "vocab")]:
-            broken = self.folder / "config"
-            shutil.rmtree(broken, ignore_errors=True)
-            shutil.copytree(self.model, broken)
-            config = json.loads((broken / "config.json").read_text()) | change
-            (broken / "config.json").write_text(json.dumps(config))
+            shutil.rmtree(self.folder / "config", ignore_errors=True)
+            broken = copy_with(self.model, self.folder / "config", "config.json", lambda config: config.update(change))
             self.assert_fails(addend("inspect", broken), 1, broken, part)
 
 
