@@ -1,10 +1,28 @@
 #include "tensor/sign_matrix.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/error.h"
 
 namespace addend {
+namespace {
+
+// Bit c of word r <-> bit r of word c, by swapping ever smaller squares (Warren, Hacker's Delight, section
+// 7-3).
+void TransposeBits(std::array<uint64_t, 64>& words) {
+  uint64_t low = 0x00000000ffffffffu;  // the lower half of each group of 2 * width bits
+  for (size_t width = 32; width > 0; width /= 2, low ^= low << width) {
+    for (size_t r = 0; r < 64; r = ((r | width) + 1) & ~width) {
+      const uint64_t changed = ((words[r] >> width) ^ words[r + width]) & low;
+      words[r] ^= changed << width;
+      words[r + width] ^= changed;
+    }
+  }
+}
+
+}  // namespace
 
 SignMatrix::SignMatrix(size_t rows, size_t cols)
     : rows_(rows), cols_(cols), words_per_row_((cols + 63) / 64), words_(rows * words_per_row_) {}
@@ -58,9 +76,13 @@ Matrix SignMatrix::ToDense() const {
 
 SignMatrix SignMatrix::Transposed() const {
   SignMatrix result(cols_, rows_);
-  for (size_t r = 0; r < rows_; ++r) {
-    for (size_t c = 0; c < cols_; ++c) {
-      if (IsPlus(r, c)) result.Set(c, r, true);
+  std::array<uint64_t, 64> block;
+  for (size_t row = 0; row < rows_; row += 64) {
+    for (size_t word = 0; word < words_per_row_; ++word) {
+      for (size_t r = 0; r < 64; ++r) block[r] = row + r < rows_ ? Row(row + r)[word] : 0;
+      TransposeBits(block);
+      const size_t count = std::min<size_t>(64, cols_ - 64 * word);
+      for (size_t c = 0; c < count; ++c) result.Row(64 * word + c)[row / 64] = block[c];
     }
   }
   return result;
