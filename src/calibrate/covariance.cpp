@@ -26,9 +26,10 @@ Matrix& BlockCovariance::For(LinearKind kind) {
   return down;
 }
 
-DenseStream::DenseStream(const Model& model, SequenceSpan sequences, ThreadPool& pool)
+DenseStream::DenseStream(const Model& model, SequenceSpan sequences, ThreadPool& pool, Precision precision)
     : model_(model),
       workspace_(pool),
+      precision_(precision),
       length_(SequenceLength(sequences)),
       hidden_(sequences.size() * length_, model.config.hidden) {
   Embed(model, Flatten(sequences), hidden_);
@@ -49,7 +50,7 @@ void DenseStream::Skip() {
 }
 
 void DenseStream::Advance(BlockCovariance* covariance) {
-  const TrainBlock block(model_.config, model_.blocks.at(next_), next_);
+  const TrainBlock block(model_.config, model_.blocks.at(next_), next_, precision_);
   const float weight = 1.0f / static_cast<float>(hidden_.rows());
   const InputObserver add_gram = [&](LinearKind kind, ConstMatrixView x) {
     AddGram(x, weight, covariance->For(kind), workspace_.pool);

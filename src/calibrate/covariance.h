@@ -3,6 +3,7 @@
 #pragma once
 #include "base/threads.h"
 #include "calibrate/sequences.h"
+#include "kernels/sign_product.h"
 #include "model/model.h"
 #include "train/workspace.h"
 
@@ -21,7 +22,8 @@ struct BlockCovariance {
 class DenseStream {
  public:
   // All sequences have the same length.
-  DenseStream(const Model& model, SequenceSpan sequences, ThreadPool& pool);
+  DenseStream(const Model& model, SequenceSpan sequences, ThreadPool& pool,
+              Precision precision = Precision::kExact);
   BlockCovariance Next();
   void Skip();
   size_t next_block() const { return next_; }
@@ -31,6 +33,7 @@ class DenseStream {
   void Advance(BlockCovariance* covariance);
   const Model& model_;
   Workspace workspace_;
+  Precision precision_;
   size_t length_ = 0;
   size_t next_ = 0;
   Matrix hidden_;

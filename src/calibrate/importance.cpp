@@ -53,7 +53,8 @@ void AddGroup(const Model& model, const TrainHead& head, SequenceSpan sequences,
   for (size_t b = 0; b < blocks; ++b) {
     ThrowIfInterrupted();
     Matrix y(ids.size(), model.config.hidden);
-    TrainBlock(model.config, model.blocks[b], b).Forward(inputs.back(), length, y, nullptr, workspace);
+    TrainBlock(model.config, model.blocks[b], b, Precision::kExact)
+        .Forward(inputs.back(), length, y, nullptr, workspace);
     inputs.push_back(std::move(y));
     report(b + 1);
   }
@@ -66,7 +67,7 @@ void AddGroup(const Model& model, const TrainHead& head, SequenceSpan sequences,
   Matrix output(ids.size(), model.config.hidden);
   for (size_t b = blocks; b-- > 0;) {
     ThrowIfInterrupted();
-    const TrainBlock block(model.config, model.blocks[b], b);
+    const TrainBlock block(model.config, model.blocks[b], b, Precision::kExact);
     block.Forward(inputs[b], length, output, &tape, workspace);
     const LinearObserver add_squares = [&](LinearKind kind, ConstMatrixView x, ConstMatrixView dy) {
       LinearSquares& sums = squares[b][static_cast<size_t>(kind)];

@@ -80,10 +80,19 @@ void TrainLinear::Forward(ConstMatrixView x, MatrixView y, LinearTape* tape, Wor
   if (factored()) {
     ForwardFactored(x, y, tape, workspace);
   } else {
-    Gemm(Op::kNone, x, Op::kTranspose, weight_, tape != nullptr ? tape->output.view() : y, workspace.pool);
+    ForwardDense(x, tape != nullptr ? tape->output.view() : y, workspace);
     workspace.ForChunks(x.rows, kTokenChunk, [&](size_t first, size_t count) {
       FinishOutput((tape != nullptr ? tape->output.view() : y).Rows(first, count), y.Rows(first, count));
     });
+  }
+}
+
+void TrainLinear::ForwardDense(ConstMatrixView x, MatrixView y, Workspace& workspace) const {
+  if (precision_ == Precision::kNear && HasBf16Product()) {
+    if (packed_weight_.empty()) packed_weight_ = PackedBf16::PackTransposed(weight_, workspace.pool);
+    Bf16Product(x, packed_weight_, y, 0, workspace.pool);
+  } else {
+    Gemm(Op::kNone, x, Op::kTranspose, weight_, y, workspace.pool);
   }
 }
 

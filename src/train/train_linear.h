@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/bf16_product.h"
 #include "kernels/sign_product.h"
 #include "model/model.h"
 #include "train/workspace.h"
@@ -31,7 +32,8 @@ struct LinearGradient {
 class TrainLinear {
  public:
   // A dense weight is decoded to float32; of a factored one, A, B and their transposes are packed.
-  // The linear itself is not needed afterwards.
+  // The linear itself is not needed afterwards. With kNear, dense weights too are multiplied in bfloat16 in
+  // Forward, where that is faster.
   explicit TrainLinear(const Linear& linear, Precision precision = Precision::kNear);
 
   size_t outputs() const { return outputs_; }
@@ -52,7 +54,7 @@ class TrainLinear {
   std::span<float> mid() { return mid_; }
   std::span<float> b() { return b_; }
   std::span<float> bias() { return bias_; }
-  Matrix& weight() { return weight_; }
+  Matrix& weight() { return weight_; }  // changes it only before the first Forward, or with kExact
   std::span<const float> a() const { return a_; }
   std::span<const float> mid() const { return mid_; }
   std::span<const float> b() const { return b_; }
@@ -64,6 +66,7 @@ class TrainLinear {
   LinearGradient MakeGradient(bool wants_weight = false) const;
 
  private:
+  void ForwardDense(ConstMatrixView x, MatrixView y, Workspace& workspace) const;
   void ForwardFactored(ConstMatrixView x, MatrixView y, LinearTape* tape, Workspace& workspace) const;
   void FinishOutput(ConstMatrixView output, MatrixView y) const;
   void BackwardFactored(ConstMatrixView x, ConstMatrixView dy, const LinearTape& tape, MatrixView dx,
@@ -74,6 +77,7 @@ class TrainLinear {
   size_t outputs_ = 0, inputs_ = 0, rank_ = 0;
   Precision precision_;
   Matrix weight_;
+  mutable PackedBf16 packed_weight_;  // its transpose; made when first needed
   PackedSigns A_, B_, A_transposed_, B_transposed_;
   std::vector<float> a_, mid_, b_, bias_;
 };

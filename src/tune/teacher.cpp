@@ -32,7 +32,7 @@ void Teacher::ComputeGroup(size_t group) {
   const double begin = WallSeconds();
   const size_t first = group * kGroup, count = std::min(kGroup, sequences_.size() - first);
   const size_t length = sequences_[first].size();
-  DenseStream stream(model_, sequences_.subspan(first, count), pool_);
+  DenseStream stream(model_, sequences_.subspan(first, count), pool_, Precision::kNear);
   for (size_t b = 0; b < model_.blocks.size(); ++b) stream.Skip();
   Workspace workspace(pool_);
   for (size_t i = 0; i < count; ++i) {
