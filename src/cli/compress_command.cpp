@@ -4,6 +4,7 @@
 #include "allocate/allocation.h"
 #include "cli/commands.h"
 #include "cli/compress_options.h"
+#include "cli/output.h"
 
 namespace addend {
 namespace {
@@ -36,12 +37,15 @@ CommandRun SetUpCompress(CLI::App& app) {
   AddOutputOptions(app, *arguments);
 
   app.option_defaults()->group("Compression");
-  AddNumber(app, "--bits", options.bits, {kMinBits, kMaxBits}, "per weight of linear layers, with scales");
+  AddNumber(app, "--bits", options.bits, {kMinBits, kMaxBits},
+            Format("%g to %g per linear weight, scales included", kMinBits, kMaxBits));
   AddChoice(app, "--allocation", options.allocation,
             {{"marginal", AllocationPolicy::kMarginal},
              {"channels", AllocationPolicy::kChannels},
              {"uniform", AllocationPolicy::kUniform}},
-            "of the bits");
+            "of bits");
+  AddChoice(app, "--prefix", options.prefix, {{"compressed", Prefix::kCompressed}, {"dense", Prefix::kDense}},
+            "layers before one");
   AddChoice(app, "--embedding-type", options.embedding_type,
             {{"q8_0", DType::kQ8_0}, {"q4_0", DType::kQ4_0}, {"f16", DType::kF16}}, "of embedding, head");
   AddChoice(app, "--method", options.method, MethodChoices(), "see below");

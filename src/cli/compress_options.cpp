@@ -1,5 +1,7 @@
 #include "cli/compress_options.h"
 
+#include <algorithm>
+
 #include "base/interrupt.h"
 #include "cli/output.h"
 #include "compress/compress.h"
@@ -20,7 +22,7 @@ void PrintResult(const Result& result, bool json) {
 
 void AddOutputOptions(CLI::App& app, CompressArguments& arguments) {
   AddPath(app, "-o,--output", arguments.out, "the compressed file to write")->required();
-  AddPath(app, "--work-folder", arguments.options.work_folder, "finished parts, to go on after a stop")
+  AddPath(app, "--work-folder", arguments.options.work_folder, "new or empty; deleted when done")
       ->default_str("OUT.work");
   AddFlag(app, "--keep-work", arguments.options.keep_work_folder, "keep that folder when done");
 }
@@ -28,20 +30,23 @@ void AddOutputOptions(CLI::App& app, CompressArguments& arguments) {
 void AddTuningOptions(CLI::App& app, CompressArguments& arguments) {
   CompressOptions& options = arguments.options;
   const auto add_calibration = [&options](const std::vector<std::string>& files) {
+    if (std::ranges::count(files, "") > 0) throw UsageError("--calibration: a name is empty");
+    if (std::ranges::count(files, "-") > 1) throw UsageError("--calibration: standard input is given twice");
     options.calibration.assign(files.begin(), files.end());
   };
   app.add_option_function<std::vector<std::string>>("--calibration", add_calibration,
-                                                    "texts; else the model writes some itself")
+                                                    "texts, - = standard input; else the model's own")
       ->type_name("PATH...");
-  AddNumber(app, "--calibration-length", options.calibration_length, {2, 1 << 20}, "tokens in a sequence");
+  AddNumber(app, "--calibration-length", options.calibration_length, {2, 1 << 20},
+            "the text is cut into sequences of N tokens");
   AddNumber(app, "--calibration-sequences", options.statistics_sequences, {0, 1 << 20},
             "how many are measured; 0 = by effort");
   AddChoice(app, "--effort", options.effort,
             {{"fast", Effort::kFast}, {"default", Effort::kDefault}, {"best", Effort::kBest}},
             "time for quality");
-  CLI::Option* time =
-      AddDuration(app, "--time", options.seconds, "90s, 5m, 2h for all; tuning takes the rest")
-          ->default_str("by effort");
+  AddChoice(app, "--train", options.train_signs, {{"all", true}, {"scales", false}}, "what tuning moves");
+  CLI::Option* time = AddDuration(app, "--time", options.seconds, "90s, 5m, 2h for everything together")
+                          ->default_str("by effort");
   CLI::Option* distill_time =
       AddDuration(app, "--distill-time", options.distill_seconds, "for tuning the whole model; 0 = none")
           ->excludes(time);
@@ -58,8 +63,11 @@ void AddReportOptions(CLI::App& app, CompressArguments& arguments) {
 }
 
 void RunCompression(const CompressArguments& arguments) {
-  CheckOutput(arguments.source, arguments.out);
-  if (!arguments.options.start.empty()) CheckOutput(arguments.options.start, arguments.out);
+  std::vector<Path> inputs = arguments.options.calibration;
+  inputs.push_back(arguments.source);
+  if (!arguments.options.start.empty()) inputs.push_back(arguments.options.start);
+  CheckOutput(inputs, arguments.out);
+  CheckWorkFolder(arguments.out, arguments.options);
   CatchInterrupts();
   ThreadPool pool(arguments.common.threads);
   if (arguments.dry_run) {

@@ -13,6 +13,16 @@ bool SameFile(const Path& a, const Path& b) {
   return std::filesystem::equivalent(a, b, missing);
 }
 
+// Is `file` an entry of `folder`, or what one links to?
+bool IsEntryOf(const Path& folder, const Path& file) {
+  std::error_code no_folder;
+  for (std::filesystem::directory_iterator entry(folder, no_folder), end; !no_folder && entry != end;
+       entry.increment(no_folder)) {
+    if (SameFile(entry->path(), file)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Progress CommonOptions::ConsoleProgress() const {
@@ -43,21 +53,35 @@ Model LoadCheckedModel(const Path& path) {
   return model;
 }
 
-void CheckOutput(const Path& source, const Path& out) {
-  if (SameFile(source, out)) {
-    throw Error(out.string(), ": is the source itself; give the output another name");
+void CheckOutputFolder(const std::vector<Path>& inputs, const Path& out) {
+  for (const Path& input : inputs) {
+    if (SameFile(input, out)) {
+      throw Error(out.string(), ": is the source itself; give the output another name");
+    }
   }
-  const Path folder = std::filesystem::absolute(out).parent_path();
-  if (!std::filesystem::is_directory(folder)) {
+  std::error_code failure;
+  const Path folder = std::filesystem::absolute(out, failure).parent_path();
+  if (!std::filesystem::is_directory(folder, failure)) {
     throw Error(out.string(), ": cannot write: there is no folder ", folder.string());
   }
 }
 
+void CheckOutput(const std::vector<Path>& inputs, const Path& out) {
+  CheckOutputFolder(inputs, out);
+  for (const Path& input : inputs) {
+    if (IsEntryOf(input, out)) {
+      throw Error(out.string(), ": is part of the source ", input.string(), "; give the output another name");
+    }
+  }
+  const AtomicFile attempt(out);  // removed without Commit
+}
+
 CLI::Option* AddPath(CLI::App& app, const std::string& names, Path& value, const std::string& help) {
-  return app
-      .add_option_function<std::string>(
-          names, [&value](const std::string& text) { value = text; }, help)
-      ->type_name("PATH");
+  const auto set = [names, &value](const std::string& text) {
+    if (text.empty()) throw UsageError(names, ": the name is empty");
+    value = text;
+  };
+  return app.add_option_function<std::string>(names, set, help)->type_name("PATH");
 }
 
 CLI::Option* AddFlag(CLI::App& app, const std::string& names, bool& value, const std::string& help) {
@@ -95,7 +119,7 @@ double ParseDuration(std::string_view option, std::string_view text) {
     if (last == 's' || last == 'm' || last == 'h') number.remove_suffix(1);
   }
   try {
-    return unit * ParseNumber<double>(option, number, {0, kLongest});
+    return unit * ParseNumber<double>(option, number, {0, kLongest / unit});
   } catch (const UsageError&) {
     throw UsageError(option, ": '", text, "' is not a duration like 90, 90s, 5m or 2h");
   }

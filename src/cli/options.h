@@ -50,8 +50,11 @@ void AddTargetOption(CLI::App& app);
 void AddModel(CLI::App& app, Path& model, const std::string& help);
 // LoadModel and CheckFinite: what a command calls before it works with the weights.
 Model LoadCheckedModel(const Path& path);
-// Before any work: throws Error when `out` is the source itself, or its folder is not there.
-void CheckOutput(const Path& source, const Path& out);
+// Before any work: throws Error when a file cannot be written as `out`, or would replace an input or a file
+// in one that is a folder. Changes nothing.
+void CheckOutput(const std::vector<Path>& inputs, const Path& out);
+// The same for a folder that is to be made or filled; files in it are not looked at.
+void CheckOutputFolder(const std::vector<Path>& inputs, const Path& out);
 
 CLI::Option* AddPath(CLI::App& app, const std::string& names, Path& value, const std::string& help);
 CLI::Option* AddFlag(CLI::App& app, const std::string& names, bool& value, const std::string& help);

@@ -1,9 +1,11 @@
 #include "cli/options.h"
 
 #include <gmock/gmock.h>
-#include <unistd.h>
+
+#include <algorithm>
 
 #include "cli/output.h"
+#include "support.h"
 
 namespace addend {
 namespace {
@@ -21,7 +23,7 @@ TEST(ParseDuration, KnowsSecondsMinutesAndHours) {
 
 TEST(ParseDuration, RefusesEverythingElse) {
   for (const char* text :
-       {"", "s", "5x", "5 m", " 5m", "5m ", "-5m", "5mm", "1h30m", "nan", "inf", "1e99h"}) {
+       {"", "s", "5x", "5 m", " 5m", "5m ", "-5m", "5mm", "1h30m", "nan", "inf", "1e99h", "1e9h", "1e8m"}) {
     EXPECT_THAT([&] { ParseDuration("--time", text); },
                 ThrowsMessage<UsageError>("--time: '" + std::string(text) +
                                           "' is not a duration like 90, 90s, 5m or 2h"));
@@ -51,17 +53,57 @@ TEST(ParseNumber, RefusesWhatIsNoNumberOrOutOfRange) {
       ThrowsMessage<UsageError>("-n: '7' is not a whole number from 1 to 6"));
 }
 
-TEST(CheckOutput, RefusesTheSourceAndAMissingFolder) {
-  const Path folder = Path(testing::TempDir()) / ("addend_check_output" + std::to_string(getpid()));
-  std::filesystem::create_directories(folder);
-  const Path source = folder / "a.gguf";
-  WriteFileAtomically(source, "x");
-  EXPECT_NO_THROW(CheckOutput(source, folder / "b.gguf"));
-  EXPECT_THAT([&] { CheckOutput(source, folder / "." / "a.gguf"); },
-              ThrowsMessage<Error>(HasSubstr("is the source itself")));
-  EXPECT_THAT([&] { CheckOutput(source, folder / "none" / "b.gguf"); },
-              ThrowsMessage<Error>(HasSubstr("there is no folder")));
-  std::filesystem::remove_all(folder);
+class CheckOutputTest : public testing::Test {
+ protected:
+  // Throws, and names the reason; and nothing in the folder has changed.
+  void ExpectRefused(const Path& out, const std::string& reason) {
+    const std::vector<std::string> before = Names();
+    EXPECT_THAT([&] { CheckOutput({source_, model_}, out); }, ThrowsMessage<Error>(HasSubstr(reason)));
+    EXPECT_EQ(Names(), before);
+  }
+  std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path())) {
+      names.push_back(entry.path().string());
+    }
+    std::ranges::sort(names);
+    return names;
+  }
+  void SetUp() override {
+    WriteFileAtomically(source_, "x");
+    std::filesystem::create_directory(model_);
+    WriteFileAtomically(model_ / "config.json", "x");
+    WriteFileAtomically(folder_ / "blob", "x");
+    std::filesystem::create_symlink(folder_ / "blob", model_ / "model.safetensors");
+  }
+  const test::TemporaryFolder folder_;
+  const Path source_ = folder_ / "a.gguf", model_ = folder_ / "model";
+};
+
+TEST_F(CheckOutputTest, RefusesEveryInput) {
+  ExpectRefused(source_, "is the source itself");
+  ExpectRefused(folder_.path() / "." / "a.gguf", "is the source itself");
+  ExpectRefused(model_, "is the source itself");
+  ExpectRefused(model_ / "config.json", "is part of the source");
+  ExpectRefused(model_ / "model.safetensors", "is part of the source");
+  ExpectRefused(folder_ / "blob", "is part of the source");
+}
+
+TEST_F(CheckOutputTest, RefusesWhatCannotBeWritten) {
+  ExpectRefused(folder_ / "none" / "b.gguf", "there is no folder");
+  ExpectRefused(folder_.path(), "not a regular file");
+  ExpectRefused("/dev/full", "not a regular file");
+  ExpectRefused(folder_ / std::string(250, 'x'), "File name too long");
+  ExpectRefused(folder_ / std::string(300, 'x'), "File name too long");
+  ExpectRefused("/proc/b.gguf", "cannot write");
+}
+
+TEST_F(CheckOutputTest, LeavesNothingBehind) {
+  const std::vector<std::string> before = Names();
+  EXPECT_NO_THROW(CheckOutput({source_, model_}, folder_ / "b.gguf"));
+  EXPECT_NO_THROW(CheckOutput({source_, model_}, model_ / "new.gguf"));
+  EXPECT_NO_THROW(CheckOutputFolder({source_}, model_));
+  EXPECT_EQ(Names(), before);
 }
 
 TEST(OneLine, HasNoControlCharacters) {

@@ -16,7 +16,7 @@ namespace {
 // Of the rate of products alone, what whole passes through the model reach.
 constexpr double kShareOfRate = 0.6;
 // And what writing text reaches, a token of each sequence at a time.
-constexpr double kShareOfRateWriting = 0.15;
+constexpr double kShareOfRateWriting = 0.25;
 
 // Floating-point operations a second that a product of middling size reaches on all threads.
 double MeasureRate(ThreadPool& pool) {
