@@ -54,6 +54,7 @@ void DenseStream::Advance(BlockCovariance* covariance) {
   const float weight = 1.0f / static_cast<float>(hidden_.rows());
   const InputObserver add_gram = [&](LinearKind kind, ConstMatrixView x) {
     AddGram(x, weight, covariance->For(kind), workspace_.pool);
+    return true;
   };
   const size_t group = kSequencesInFlight * length_;
   for (size_t first = 0; first < hidden_.rows(); first += group) {

@@ -21,13 +21,14 @@ SiteInput Look(const TrainBlock& block, Site site, ConstMatrixView hidden, size_
   SiteInput found;
   const LinearKind kind = LinearsOf(site).front();
   const InputObserver keep = [&](LinearKind at, ConstMatrixView x) {
-    if (at != kind) return;
+    if (at != kind) return true;
     found.input.Reshape(x.rows, x.cols);
     for (size_t t = 0; t < x.rows; ++t) std::ranges::copy(x.Row(t), found.input.Row(t).begin());
+    return false;
   };
   BlockTape tape;
-  Matrix output(hidden.rows, hidden.cols);
-  block.Forward(hidden, length, output, &tape, workspace, keep);
+  Matrix unused(hidden.rows, hidden.cols);
+  block.Forward(hidden, length, unused, &tape, workspace, keep);
   const ConstMatrixView residual = site == Site::kDown ? ConstMatrixView(tape.middle) : hidden;
   found.residual.Reshape(residual.rows, residual.cols);
   for (size_t t = 0; t < residual.rows; ++t) {

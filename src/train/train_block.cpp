@@ -36,9 +36,7 @@ struct TrainBlock::ForwardPass {
   Workspace& workspace;
   const InputObserver& observer;
 
-  void Observe(LinearKind kind, ConstMatrixView x) const {
-    if (observer) observer(kind, x);
-  }
+  bool GoesOn(LinearKind kind, ConstMatrixView x) const { return !observer || observer(kind, x); }
 };
 
 struct TrainBlock::BackwardPass {
@@ -109,15 +107,14 @@ void TrainBlock::Forward(ConstMatrixView x, size_t length, MatrixView y, BlockTa
   const ForwardPass pass{tape != nullptr ? *tape : temporary, workspace, observer};
   pass.tape.length = length;
   rope_.Extend(length);
-  ForwardAttention(x, pass);
-  ForwardFeedForward(y, pass);
+  if (ForwardAttention(x, pass)) ForwardFeedForward(y, pass);
 }
 
-void TrainBlock::ForwardAttention(ConstMatrixView x, const ForwardPass& pass) const {
+bool TrainBlock::ForwardAttention(ConstMatrixView x, const ForwardPass& pass) const {
   auto& [tape, workspace, observer] = pass;
   const Borrowed input = workspace.Borrow(x.rows, x.cols);
   RmsNorm(x, attention_norm_, norm_epsilon_, input, workspace);
-  pass.Observe(LinearKind::kQ, input);
+  if (!pass.GoesOn(LinearKind::kQ, input)) return false;
 
   const Borrowed q = ForwardLinear(LinearKind::kQ, input, pass),
                  k = ForwardLinear(LinearKind::kK, input, pass),
@@ -127,23 +124,24 @@ void TrainBlock::ForwardAttention(ConstMatrixView x, const ForwardPass& pass) co
   tape.attended.Reshape(q.rows, q.cols);
   tape.log_sum_exp.Reshape(q.rows, attention_.heads);
   AttentionForward(AttentionOver(tape.length), {q, k, v}, tape.attended, tape.log_sum_exp, workspace);
-  pass.Observe(LinearKind::kO, tape.attended);
+  if (!pass.GoesOn(LinearKind::kO, tape.attended)) return false;
 
   const Borrowed update = ForwardLinear(LinearKind::kO, tape.attended, pass);
   tape.middle.Reshape(x.rows, x.cols);
   AddUpdate(x, update, post_attention_norm_, tape.middle, workspace);
+  return true;
 }
 
 void TrainBlock::ForwardFeedForward(MatrixView y, const ForwardPass& pass) const {
   auto& [tape, workspace, observer] = pass;
   const Borrowed input = workspace.Borrow(tape.middle.rows(), tape.middle.cols());
   RmsNorm(tape.middle, feed_forward_norm_, norm_epsilon_, input, workspace);
-  pass.Observe(LinearKind::kGate, input);
+  if (!pass.GoesOn(LinearKind::kGate, input)) return;
 
   const Borrowed gate = ForwardLinear(LinearKind::kGate, input, pass),
                  up = ForwardLinear(LinearKind::kUp, input, pass);
   GateRows(gate, up, gate, workspace);
-  pass.Observe(LinearKind::kDown, gate);
+  if (!pass.GoesOn(LinearKind::kDown, gate)) return;
 
   const Borrowed update = ForwardLinear(LinearKind::kDown, gate, pass);
   AddUpdate(tape.middle, update, post_feed_forward_norm_, y, workspace);

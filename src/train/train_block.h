@@ -36,8 +36,8 @@ struct BlockGradients {
 
 // Calibration listens here. The views live until the observer returns.
 // In Forward: the input x of a linear, (tokens, inputs), once for those that share it: kQ (also k and v), kO,
-// kGate (also up), kDown.
-using InputObserver = std::function<void(LinearKind kind, ConstMatrixView x)>;
+// kGate (also up), kDown. Returns whether the rest of the block is wanted; if not, y stays as it was.
+using InputObserver = std::function<bool(LinearKind kind, ConstMatrixView x)>;
 // In Backward: for each linear its input and the gradient of its output (tokens, outputs).
 using LinearObserver = std::function<void(LinearKind kind, ConstMatrixView x, ConstMatrixView dy)>;
 
@@ -75,7 +75,7 @@ class TrainBlock {
   struct BackwardPass;
 
   AttentionShape AttentionOver(size_t length) const;
-  void ForwardAttention(ConstMatrixView x, const ForwardPass& pass) const;
+  bool ForwardAttention(ConstMatrixView x, const ForwardPass& pass) const;  // false: the rest is not wanted
   void ForwardFeedForward(MatrixView y, const ForwardPass& pass) const;
   Borrowed ForwardLinear(LinearKind kind, ConstMatrixView x, const ForwardPass& pass) const;
   void AddUpdate(ConstMatrixView x, const Borrowed& update, std::span<const float> post_norm, MatrixView sum,

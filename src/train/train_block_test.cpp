@@ -189,6 +189,22 @@ TEST(TrainBlock, IsTheSameForAnyNumberOfThreads) {
 }
 
 // What observers are shown gives the gradient of the weights: dy^T x.
+TEST(TrainBlock, StopsWhereTheObserverHasSeenEnough) {
+  ThreadPool pool(1);
+  Workspace workspace(pool);
+  const Example example = MakeExample("all", FullConfig(), false, true);
+  const TrainBlock block(example.config, example.block, 0);
+  const Matrix x = RunBlock(block, workspace).x;
+  for (size_t wanted = 1; wanted <= 4; ++wanted) {
+    Matrix y(kRows, 24);
+    size_t seen = 0;
+    block.Forward(x, kLength, y, nullptr, workspace,
+                  [&](LinearKind, ConstMatrixView) { return ++seen < wanted; });
+    EXPECT_EQ(seen, wanted);
+    for (const float value : y.values()) ASSERT_EQ(value, 0);
+  }
+}
+
 TEST(TrainBlock, ObserversSeeInputsAndOutputGradients) {
   ThreadPool pool(1);
   Workspace workspace(pool);
@@ -199,6 +215,7 @@ TEST(TrainBlock, ObserversSeeInputsAndOutputGradients) {
     Matrix copy(x.rows, x.cols);
     for (size_t t = 0; t < x.rows; ++t) std::ranges::copy(x.Row(t), copy.Row(t).begin());
     EXPECT_TRUE(inputs.emplace(kind, copy).second);
+    return true;
   };
   const Outcome run = RunBlock(block, workspace, [&](LinearKind kind, ConstMatrixView x, ConstMatrixView dy) {
     Matrix product(dy.cols, x.cols);
