@@ -641,6 +641,20 @@ class Compress(Compressed):
             self.assertEqual(report["distillation"]["steps"], 0)
         (self.folder / "none.gguf").unlink()
 
+    def test_refine(self):
+        out = self.folder / "refined.gguf"
+        arguments = ["refine", self.compressed, "--reference", self.model, "--calibration", self.calibration,
+                     "--calibration-length", "32", "--distill-steps", "20"]
+        report = self.assert_json(addend(*arguments, "-o", out, "--json"))
+        self.assertEqual(report["file_bits_per_weight"], 8 * out.stat().st_size / report["total_weights"])
+        before = self.report["distillation"]["curve"]
+        after = report["distillation"]["curve"]
+        self.assertLessEqual(min(point["held_out_kl"] for point in after),
+                             1.001 * min(point["held_out_kl"] for point in before))  # scales were rounded to fp16
+        out.unlink()
+        for source in (self.compressed, self.model, self.calibration):
+            self.assert_fails(addend(*arguments, "-o", source), 1, "source itself")
+
     def test_recipe_says_what_the_bytes_depend_on(self):
         recipe = self.assert_json(addend("inspect", self.compressed, "--json"))["recipe"]
         self.assertEqual(recipe["calibration"]["sources"], ["calibration.txt"])
