@@ -1,10 +1,11 @@
 // What the settings of the distillation are worth: tunes a factorised file and prints the learning curve.
 //   env -u OPENBLAS_CORETYPE build/release/bench/bench_distill DENSE FILE --text a.txt b.txt --steps 200
 //     [--batch 2] [--rate 1e-2] [--signs] [--sign-rate R] [--length 512] [--sequences 4096] [--seed 1]
-//     [-t THREADS] [-o OUT]
+//     [--skip 32] [-t THREADS] [-o OUT]
 // FILE is what `addend compress --distill-time 0` wrote. Columns: step, seconds, KL on held-out text (nats a
 // token).
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct Arguments {
   CalibrationOptions calibration;
   DistillOptions distill;
   size_t threads = 0;
+  std::ptrdiff_t skip = 0;  // sequences that the factorization has seen
 };
 
 void Run(const Arguments& arguments) {
@@ -29,8 +31,8 @@ void Run(const Arguments& arguments) {
   const Model dense = LoadModel(arguments.dense);
   Model student = LoadModel(arguments.file);
   const std::vector<Path> texts(arguments.texts.begin(), arguments.texts.end());
-  const CalibrationText text =
-      ReadCalibrationText(texts, LoadTokenizer(arguments.dense), arguments.calibration);
+  CalibrationText text = ReadCalibrationText(texts, LoadTokenizer(arguments.dense), arguments.calibration);
+  std::ranges::rotate(text.training, text.training.begin() + arguments.skip);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::printf("%zu threads, OpenBLAS kernels: %s; %zu sequences of %zu tokens, %zu held out\n", pool.size(),
               BlasKernels().c_str(), text.training.size(), text.length, text.held_out.size());
@@ -61,6 +63,7 @@ int main(int argc, char** argv) {
   app.add_option("--length", arguments.calibration.length);
   app.add_option("--sequences", arguments.calibration.max_sequences);
   app.add_option("--seed", arguments.calibration.seed);
+  app.add_option("--skip", arguments.skip);
   app.add_option("-t,--threads", arguments.threads);
   app.add_option("-o", arguments.out);
   CLI11_PARSE(app, argc, argv);

@@ -44,7 +44,7 @@ CommandRun SetUpCompress(CLI::App& app) {
              {"channels", AllocationPolicy::kChannels},
              {"uniform", AllocationPolicy::kUniform}},
             "of bits");
-  AddChoice(app, "--prefix", options.prefix, {{"compressed", Prefix::kCompressed}, {"dense", Prefix::kDense}},
+  AddChoice(app, "--prefix", options.prefix, {{"dense", Prefix::kDense}, {"compressed", Prefix::kCompressed}},
             "layers before one");
   AddChoice(app, "--embedding-type", options.embedding_type,
             {{"q8_0", DType::kQ8_0}, {"q4_0", DType::kQ4_0}, {"f16", DType::kF16}}, "of embedding, head");

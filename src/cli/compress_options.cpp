@@ -44,7 +44,7 @@ void AddTuningOptions(CLI::App& app, CompressArguments& arguments) {
   AddChoice(app, "--effort", options.effort,
             {{"fast", Effort::kFast}, {"default", Effort::kDefault}, {"best", Effort::kBest}},
             "time for quality");
-  AddChoice(app, "--train", options.train_signs, {{"all", true}, {"scales", false}}, "what tuning moves");
+  AddChoice(app, "--train", options.train_signs, {{"scales", false}, {"all", true}}, "what tuning moves");
   CLI::Option* time = AddDuration(app, "--time", options.seconds, "90s, 5m, 2h for everything together")
                           ->default_str("by effort");
   CLI::Option* distill_time =

@@ -169,7 +169,8 @@ class Job {
 
   void TuneModel() {
     constexpr const char* kName = "distillation";
-    DistillOptions options{.trains_signs = options_.train_signs};
+    DistillOptions options{.learning_rate = StartsClose() ? 4e-3 : 1e-2,
+                           .trains_signs = options_.train_signs};
     if (options_.distill_seconds) {
       options.seconds = *options_.distill_seconds;
     } else if (options_.seconds) {
@@ -179,7 +180,19 @@ class Job {
     }
     if (work_.Has(kName)) options.resume = DistillStateFrom(work_.Load(kName));
     options.save = [&](const DistillState& state) { work_.Save(kName, ToCheckpoint(state)); };
-    report_.distill = Distill(student_, dense_, text_, options, pool_, progress_);
+    report_.distill = Distill(student_, dense_, TuningText(), options, pool_, progress_);
+  }
+
+  // A student that is near to the original already would be thrown back by large steps.
+  bool StartsClose() const { return start_ || options_.prefix == Prefix::kCompressed; }
+
+  // What the factors were fitted to comes last: there the student is better than elsewhere, which would
+  // mislead its tuning (docs/results.md).
+  CalibrationText TuningText() const {
+    CalibrationText text = text_;
+    const auto fitted = static_cast<ptrdiff_t>(start_ ? 0 : StatisticsSequences().size());
+    std::ranges::rotate(text.training, text.training.begin() + fitted);
+    return text;
   }
 
   // Quality is measured on a file, but is also part of the file, in front of the weights. So the model is

@@ -40,14 +40,14 @@ struct CompressOptions {
   Path start;
   double bits = 1.0;  // average over the linear layers, scales included
   AllocationPolicy allocation = AllocationPolicy::kMarginal;
-  Prefix prefix = Prefix::kCompressed;
+  Prefix prefix = Prefix::kDense;
   Effort effort = Effort::kDefault;
   std::string method = "dbf";
   std::vector<Path> calibration;        // text files; empty: text that the model itself generates
   size_t calibration_length = 512;      // tokens in a sequence
   size_t statistics_sequences = 0;      // for importance and covariance; 0 = by effort
   DType embedding_type = DType::kQ8_0;  // of embedding and head, unless the source already takes fewer bits
-  bool train_signs = true;              // with the scales; else these alone
+  bool train_signs = false;             // with the scales; else these alone
   // How long to tune the whole model: at most one of these; none = steps by effort. With steps the result
   // depends on the seed alone; with a time it also depends on how fast the machine is.
   std::optional<size_t> distill_steps;    // 0 = no tuning

@@ -1,5 +1,5 @@
-// <immintrin.h> without false alarms: GCC 12 takes the undefined registers in its own AVX-512 intrinsics for a
-// mistake (GCC bug 105593).
+// <immintrin.h> without false alarms: GCC 12 takes the undefined registers in its own AVX-512 intrinsics for
+// a mistake (GCC bug 105593).
 #pragma once
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
