@@ -36,7 +36,7 @@ double MeasureRate(ThreadPool& pool) {
 double FactorizeCost(Effort effort) {
   switch (effort) {
     case Effort::kFast:
-      return 1200;
+      return 1000;
     case Effort::kDefault:
       return 4000;
     case Effort::kBest:
@@ -106,30 +106,58 @@ double TextSeconds(const Work& work) {
   return tokens * 2 * (work.Weights() + work.Head()) / (kShareOfRateWriting * work.rate);
 }
 
-// Importance: forward, forward again with activations, backward. Covariance: forward and the products.
+// Forward, forward again with activations, backward.
 double StatisticsSeconds(const Work& work) {
-  const double of_a_token = 2 * work.Weights() * 4 + 2 * work.Head() * 2 + work.CovarianceElements();
+  const double of_a_token = 2 * work.Weights() * 4 + 2 * work.Head() * 2;
   return work.StatisticsTokens() * of_a_token / (kShareOfRate * work.rate);
 }
 
-double FactorizeSeconds(const Work& work) {
+// Once through all blocks for their covariances.
+double WalkSeconds(const Work& work) {
+  return work.StatisticsTokens() * (2 * work.Weights() + work.CovarianceElements()) /
+         (kShareOfRate * work.rate);
+}
+
+// All linears at the planned ranks.
+double LinearsSeconds(const Work& work, Effort effort) {
   double sum = 0;
   for (size_t b = 0; b < work.model.blocks.size(); ++b) {
     for (const LinearKind kind : kLinearKinds) {
       sum += Elements(work.model.blocks[b][kind]) * static_cast<double>(work.allocation.Rank(b, kind));
     }
   }
-  return FactorizeCost(work.options.effort) * sum / work.rate;
+  return FactorizeCost(effort) * sum / work.rate;
+}
+
+double AllocateSeconds(const Work& work) {
+  // Of a factorization of all linears at the effort "fast".
+  constexpr double kPilot = 0.35, kAtGenerousRate = 1.6;
+  switch (work.options.allocation) {
+    case AllocationPolicy::kMarginal:
+      return WalkSeconds(work) + kPilot * LinearsSeconds(work, Effort::kFast);
+    case AllocationPolicy::kChannels:
+      return WalkSeconds(work) + kAtGenerousRate * LinearsSeconds(work, Effort::kFast) +
+             0.5 * StatisticsSeconds(work);
+    case AllocationPolicy::kUniform:
+      break;
+  }
+  return 0;
+}
+
+double FactorizeSeconds(const Work& work) {
+  const double walks = work.options.prefix == Prefix::kCompressed ? 5 : 1;
+  return walks * WalkSeconds(work) + LinearsSeconds(work, work.options.effort);
 }
 
 // A token costs, in products of floats: the head three times (the teacher's logits, the student's, the
-// gradient of their input), the gradients of the signs, four sign products, which are about four times as
-// fast, and the teacher.
+// gradient of their input), four sign products, which are about four times as fast, the gradients of the
+// signs where they are trained, and the teacher.
 double DistillSeconds(const Work& work, const CompressPlan& plan) {
   const CompressOptions& options = work.options;
   if (options.distill_seconds) return *options.distill_seconds;
   if (options.seconds) return std::max(0.0, *options.seconds - plan.Seconds());
-  const double of_a_token = 2 * (3 * work.Head() + 1.5 * plan.size.linear_bits + work.Weights());
+  const double of_signs = (options.train_signs ? 1.5 : 0.5) * plan.size.linear_bits;
+  const double of_a_token = 2 * (3 * work.Head() + of_signs + work.Weights());
   const double tokens =
       static_cast<double>(options.Settings().distill_steps * DistillOptions().batch) * work.SequenceTokens();
   return tokens * of_a_token / (kShareOfRate * work.rate);
@@ -167,6 +195,7 @@ CompressPlan PlanCompression(const Path& source, const CompressOptions& options,
   plan.file_bytes = plan.size.total_bits / 8 + HeaderBytes(model);
   plan.text_seconds = TextSeconds(work);
   plan.statistics_seconds = StatisticsSeconds(work);
+  plan.allocate_seconds = AllocateSeconds(work);
   plan.factorize_seconds = FactorizeSeconds(work);
   plan.distill_seconds = DistillSeconds(work, plan);
   plan.memory_bytes = MemoryBytes(work, plan);
@@ -183,6 +212,7 @@ Json CompressPlan::ToJson() const {
           {"seconds",
            {{"text", text_seconds},
             {"statistics", statistics_seconds},
+            {"allocate", allocate_seconds},
             {"factorize", factorize_seconds},
             {"distil", distill_seconds}}},
           {"memory_bytes", memory_bytes}};
@@ -203,6 +233,7 @@ std::string CompressPlan::ToText() const {
   };
   add("text", text_seconds);
   add("statistics", statistics_seconds);
+  add("allocate", allocate_seconds);
   add("factorize", factorize_seconds);
   add("distil", distill_seconds);
   return text + ("  time     about " + DurationText(Seconds())) + ": " + stages + "\n  memory   about " +

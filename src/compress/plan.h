@@ -13,10 +13,13 @@ struct CompressPlan {
   SizeReport size;        // of the planned weights
   double file_bytes = 0;  // of the weights, the tokenizer and all else that the file holds
   // text_seconds: of writing the calibration text, where none is given
-  double text_seconds = 0, statistics_seconds = 0, factorize_seconds = 0, distill_seconds = 0;
+  double text_seconds = 0, statistics_seconds = 0, allocate_seconds = 0, factorize_seconds = 0,
+         distill_seconds = 0;
   double memory_bytes = 0;
 
-  double Seconds() const { return text_seconds + statistics_seconds + factorize_seconds + distill_seconds; }
+  double Seconds() const {
+    return text_seconds + statistics_seconds + allocate_seconds + factorize_seconds + distill_seconds;
+  }
 
   Json ToJson() const;
   std::string ToText() const;

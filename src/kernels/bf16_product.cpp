@@ -78,7 +78,10 @@ ADDEND_BF16 void AddRows(const LeftFactor& a, const uint32_t* panel, size_t pair
     __m512i b[4];
     for (size_t v = 0; v < 4; ++v) b[v] = _mm512_loadu_si512(panel + v * kLanes);
     for (size_t r = 0; r < kCount; ++r) {
-      const __m512i pair = _mm512_set1_epi32(static_cast<int>(left[r * a.row_step]));
+      __m512i pair = _mm512_set1_epi32(static_cast<int>(left[r * a.row_step]));
+#if defined(__clang__)  // Clang 16 crashes when it makes the broadcast a part of the product
+      __asm__("" : "+v"(pair));
+#endif
       for (size_t v = 0; v < 4; ++v) {
         sums[r][v] = _mm512_dpbf16_ps(sums[r][v], (__m512bh)pair, (__m512bh)b[v]);
       }

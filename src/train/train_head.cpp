@@ -149,12 +149,12 @@ double TrainHead::SumLosses(ConstMatrixView x, const ChunkLoss& loss, Matrix* dx
 void TrainHead::BackwardChunk(ConstMatrixView x, ConstMatrixView normed, ConstMatrixView d_logits,
                               MatrixView dx, HeadGradients* gradients, Workspace& workspace) const {
   const Borrowed d_normed = workspace.Borrow(x.rows, x.cols);
-  d_normed.SetZero();
   if (rounded_) {
     if (packed_for_backward_.empty())
       packed_for_backward_ = PackedBf16::Pack(stored_.ToDense(), workspace.pool);
     Bf16Product(d_logits, packed_for_backward_, d_normed, 0, workspace.pool);
   } else {
+    d_normed.SetZero();
     ForHeadRows(workspace, [&](size_t first, ConstMatrixView head) {
       Gemm(Op::kNone, d_logits.Cols(first, head.rows), Op::kNone, head, d_normed, workspace.pool, 1, 1);
     });
@@ -169,8 +169,9 @@ void TrainHead::BackwardChunk(ConstMatrixView x, ConstMatrixView normed, ConstMa
 
 void TrainHead::Logits(ConstMatrixView normed, MatrixView logits, Workspace& workspace) const {
   if (rounded_) {
-    if (packed_.empty()) packed_ = PackedBf16::PackTransposed(stored_.ToDense(), workspace.pool);
-    Bf16Product(normed, packed_, logits, 0, workspace.pool);
+    if (packed_for_logits_.empty())
+      packed_for_logits_ = PackedBf16::PackTransposed(stored_.ToDense(), workspace.pool);
+    Bf16Product(normed, packed_for_logits_, logits, 0, workspace.pool);
   } else {
     ForHeadRows(workspace, [&](size_t first, ConstMatrixView head) {
       Gemm(Op::kNone, normed, Op::kTranspose, head, logits.Cols(first, head.rows), workspace.pool);

@@ -68,11 +68,12 @@ class TrainHead {
   template <typename Body>
   void ForHeadRows(Workspace& workspace, Body&& body) const;
 
-  StoredMatrix stored_;                     // vocabulary x hidden
-  Matrix decoded_;                          // the same, or empty
-  bool rounded_;                            // products in bfloat16
-  mutable PackedBf16 packed_;               // the same transposed, for the logits; empty until it is needed
-  mutable PackedBf16 packed_for_backward_;  // the same as it is
+  StoredMatrix stored_;  // vocabulary x hidden
+  bool rounded_;         // products in bfloat16
+  Matrix decoded_;       // `stored_` in float32, or empty
+  // `stored_` for rounded products: its transpose for the logits, itself for Backward. Made when first
+  // needed.
+  mutable PackedBf16 packed_for_logits_, packed_for_backward_;
   std::vector<float> final_norm_;
   float norm_epsilon_, softcap_;
 };
