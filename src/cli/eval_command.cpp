@@ -28,8 +28,8 @@ struct Measured {
 // The token that the tokenizer's own rule puts in front of a text, if it does.
 std::optional<TokenId> LeadingBos(const Tokenizer& tokenizer) {
   const std::vector<TokenId> ids = tokenizer.Encode("", {.add_special = true});
-  const bool leads = tokenizer.bos() && !ids.empty() && ids.front() == *tokenizer.bos();
-  return leads ? tokenizer.bos() : std::nullopt;
+  const std::optional<TokenId> bos = tokenizer.bos();
+  return bos && !ids.empty() && ids.front() == *bos ? bos : std::nullopt;
 }
 
 Measured Measure(const Arguments& arguments) {

@@ -105,10 +105,11 @@ Json SizesOf(const Model& model, const Path& path) {
 Json TokenizerOf(const Path& path) {
   try {
     const Tokenizer tokenizer = LoadTokenizer(path);
+    const std::optional<TokenId> bos = tokenizer.bos();
     Json ends = Json::array();
     for (const TokenId id : tokenizer.end_tokens()) ends.push_back(id);
     return {{"tokens", tokenizer.vocabulary_size()},
-            {"bos", tokenizer.bos() ? Json(*tokenizer.bos()) : Json()},
+            {"bos", bos ? Json(*bos) : Json()},
             {"end_tokens", ends},
             {"chat_template", !tokenizer.chat_template().empty()}};
   } catch (const Error& error) {

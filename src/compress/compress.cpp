@@ -131,7 +131,7 @@ class Job {
   CalibrationText WrittenText() {
     constexpr const char* kName = "text";
     if (work_.Has(kName)) return TextFrom(work_.Load(kName));
-    const CalibrationText text = WithOriginal([&] {
+    CalibrationText text = WithOriginal([&] {
       return GenerateCalibrationText(dense_, tokenizer_, options_.TextOptions(), pool_, progress_);
     });
     work_.Save(kName, ToCheckpoint(text));
