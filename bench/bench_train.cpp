@@ -230,7 +230,7 @@ void RunStep(const char* name, bool factored, Workspace& workspace) {
                            static_cast<double>(model.config.blocks);
   TrainModel train(model);
   ModelTape tape;
-  ModelGradients gradients = train.MakeGradients();
+  HeadGradients gradients = train.head().MakeGradients();
   Matrix dx;
   Rng rng(3);
   std::vector<TokenId> ids(options.tokens);
@@ -241,13 +241,14 @@ void RunStep(const char* name, bool factored, Workspace& workspace) {
   Parts(model, workspace).Run(linears);
   train.Forward(ids, options.tokens, &tape, workspace);
   const auto loss = [&] {
-    train.head().KlDivergence(tape.hidden.back(), teacher, train.head(), &dx, &gradients.head, workspace);
+    train.head().KlDivergence(tape.hidden.back(), teacher, train.head(), &dx, &gradients, workspace);
   };
   Print("head and divergence", Measure(loss), 3 * head);
   Print("the whole step", Measure([&] {
           train.Forward(ids, options.tokens, &tape, workspace);
           loss();
-          train.Backward(ids, tape, &dx, &gradients, workspace);
+          train.Backward(
+              tape, &dx, /*wants_weights=*/false, [](size_t, const BlockGradients&) {}, workspace);
         }),
         2 * linears + attention + 3 * head);
   std::printf("  the tape of a block takes %.1f MB\n", TapeMegabytes(tape.blocks[0]));

@@ -25,23 +25,9 @@ std::vector<TokenId> NextTokens(std::span<const TokenId> ids, size_t length) {
   return targets;
 }
 
-void ModelGradients::SetZero() {
-  for (BlockGradients& block : blocks) block.SetZero();
-  head.SetZero();
-  embedding.SetZero();
-}
-
 TrainModel::TrainModel(const Model& model, Precision precision) : model_(model), head_(model, precision) {
   for (size_t i = 0; i < model.blocks.size(); ++i)
     blocks_.emplace_back(model.config, model.blocks[i], i, precision);
-}
-
-ModelGradients TrainModel::MakeGradients(bool wants_weights) const {
-  ModelGradients gradients;
-  for (const TrainBlock& block : blocks_) gradients.blocks.push_back(block.MakeGradients(wants_weights));
-  gradients.head = head_.MakeGradients(wants_weights);
-  if (wants_weights) gradients.embedding = Matrix(model_.embedding.rows(), model_.embedding.cols());
-  return gradients;
 }
 
 const Matrix& TrainModel::Forward(std::span<const TokenId> ids, size_t length, ModelTape* tape,
@@ -54,17 +40,6 @@ const Matrix& TrainModel::Forward(std::span<const TokenId> ids, size_t length, M
     blocks_[i].Forward(tape->hidden[i], length, tape->hidden[i + 1], &tape->blocks[i], workspace);
   }
   return tape->hidden.back();
-}
-
-void TrainModel::Backward(std::span<const TokenId> ids, const ModelTape& tape, Matrix* dx,
-                          ModelGradients* gradients, Workspace& workspace) const {
-  for (size_t i = blocks_.size(); i-- > 0;) {
-    blocks_[i].Backward(tape.hidden[i], tape.blocks[i], *dx, *dx, &gradients->blocks[i], workspace);
-  }
-  if (gradients->embedding.empty()) return;
-  for (size_t t = 0; t < ids.size(); ++t) {
-    Axpy(model_.config.embedding_scale, dx->Row(t), gradients->embedding.Row(ids[t]));
-  }
 }
 
 void TrainModel::Backward(const ModelTape& tape, Matrix* dx, bool wants_weights, const BlockSink& sink,

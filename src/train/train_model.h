@@ -23,14 +23,6 @@ struct ModelTape {
   std::vector<BlockTape> blocks;
 };
 
-struct ModelGradients {
-  std::vector<BlockGradients> blocks;
-  HeadGradients head;
-  Matrix embedding;  // vocabulary x hidden, without the part of a tied head; empty unless wanted
-
-  void SetZero();
-};
-
 class TrainModel {
  public:
   explicit TrainModel(const Model& model,
@@ -39,13 +31,10 @@ class TrainModel {
   // ids: whole sequences of `length`. Returns what enters the head: tape->hidden.back().
   const Matrix& Forward(std::span<const TokenId> ids, size_t length, ModelTape* tape,
                         Workspace& workspace) const;
-  // *dx: gradient of what enters the head; it is overwritten on the way. `ids` as in Forward.
-  void Backward(std::span<const TokenId> ids, const ModelTape& tape, Matrix* dx, ModelGradients* gradients,
-                Workspace& workspace) const;
-
-  // The same, handing over the gradients of each block (with those of weights and signs if wanted) when they
-  // are complete, from the last block to the first, so that only one block's exist at a time. The block
-  // itself is not needed any more then: its parameters may change.
+  // *dx: gradient of what enters the head; it becomes that of what Embed gave. The gradients of each block
+  // (with those of weights and signs if wanted) are handed over when they are complete, from the last block
+  // to the first, so that only one block's exist at a time. The block itself is not needed any more then: its
+  // parameters may change.
   using BlockSink = std::function<void(size_t block, const BlockGradients& gradients)>;
   void Backward(const ModelTape& tape, Matrix* dx, bool wants_weights, const BlockSink& sink,
                 Workspace& workspace) const;
@@ -54,9 +43,6 @@ class TrainModel {
   const std::vector<TrainBlock>& blocks() const { return blocks_; }
   TrainHead& head() { return head_; }
   const TrainHead& head() const { return head_; }
-
-  ModelGradients MakeGradients(
-      bool wants_weights = false) const;  // all weights, the embedding's and the head's included
 
  private:
   const Model& model_;

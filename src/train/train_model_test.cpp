@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "kernels/vector_ops.h"
 #include "support.h"
 
 namespace addend {
@@ -18,6 +19,33 @@ double SquareSum(std::span<const float> values) {
   double sum = 0;
   for (const float value : values) sum += static_cast<double>(value) * value;
   return sum;
+}
+
+struct ModelGradients {
+  std::vector<BlockGradients> blocks;
+  HeadGradients head;
+  Matrix embedding;  // without the part of a tied head
+};
+
+// Of the mean cross entropy of one sequence, which is returned.
+double LossAndGradients(const TrainModel& train, const Model& model, const std::vector<TokenId>& ids,
+                        ModelGradients& gradients) {
+  ThreadPool pool(2);
+  Workspace workspace(pool);
+  ModelTape tape;
+  Matrix dx;
+  gradients.blocks.resize(model.blocks.size());
+  gradients.head = train.head().MakeGradients(/*wants_weight=*/true);
+  gradients.embedding = Matrix(model.embedding.rows(), model.embedding.cols());
+  const Matrix& hidden = train.Forward(ids, ids.size(), &tape, workspace);
+  const double loss =
+      train.head().CrossEntropy(hidden, NextTokens(ids, ids.size()), &dx, &gradients.head, workspace);
+  const auto keep = [&](size_t block, const BlockGradients& of_block) { gradients.blocks[block] = of_block; };
+  train.Backward(tape, &dx, /*wants_weights=*/true, keep, workspace);
+  for (size_t t = 0; t < ids.size(); ++t) {
+    Axpy(model.config.embedding_scale, dx.Row(t), gradients.embedding.Row(ids[t]));
+  }
+  return loss;
 }
 
 // Sums of squared gradients under the names that Hugging Face gives the weights.
@@ -67,15 +95,8 @@ TEST_P(GoldenGradients, MatchTransformers) {
   const auto ids = golden.at("ids").get<std::vector<TokenId>>();
   const Model model = LoadModel(folder);
   const TrainModel train(model, Precision::kExact);
-  ThreadPool pool(2);
-  Workspace workspace(pool);
-  ModelTape tape;
-  ModelGradients gradients = train.MakeGradients(/*wants_weights=*/true);
-  const Matrix& hidden = train.Forward(ids, ids.size(), &tape, workspace);
-  Matrix dx;
-  const double loss =
-      train.head().CrossEntropy(hidden, NextTokens(ids, ids.size()), &dx, &gradients.head, workspace);
-  train.Backward(ids, tape, &dx, &gradients, workspace);
+  ModelGradients gradients;
+  const double loss = LossAndGradients(train, model, ids, gradients);
   // PyTorch's embedding lookup gives the padding token no gradient.
   const Json config = ParseJson(ReadTextFile(folder / "config.json"), GetParam());
   if (const Json padding = config.value("pad_token_id", Json()); padding.is_number()) {
