@@ -24,6 +24,15 @@ Allocation AllocationWithin(const Model& model, BitsOf&& bits_of) {
   return allocation;
 }
 
+double BitsOf(const Linear& linear, size_t rank) {
+  return static_cast<double>(linear.size()) * BitsPerWeight(linear.outputs(), linear.inputs(), rank);
+}
+
+// What every layer keeps at an average of `bits`.
+double LeastBits(double bits) {
+  return std::max(kMinBits, bits / 2);
+}
+
 struct Totals {
   double bits = 0, weights = 0;
 };
@@ -32,9 +41,8 @@ Totals Count(const Model& model, const Allocation& allocation) {
   for (size_t b = 0; b < model.blocks.size(); ++b) {
     for (const LinearKind kind : kLinearKinds) {
       const Linear& linear = model.blocks[b][kind];
-      const auto weights = static_cast<double>(linear.outputs() * linear.inputs());
-      totals.weights += weights;
-      totals.bits += weights * BitsPerWeight(linear.outputs(), linear.inputs(), allocation.Rank(b, kind));
+      totals.weights += static_cast<double>(linear.size());
+      totals.bits += BitsOf(linear, allocation.Rank(b, kind));
     }
   }
   return totals;
@@ -67,11 +75,10 @@ Allocation MarginalAllocation(const Model& model, const ModelLoss& losses, doubl
   // Where the derivative of the loss by a bit of the file is exp(-price).
   const auto at_price = [&](double price) {
     return AllocationWithin(model, [&](size_t block, LinearKind kind) {
-      const Linear& linear = model.blocks[block][kind];
       const LayerLoss& measured = losses[block][static_cast<size_t>(kind)];
-      const auto weights = static_cast<double>(linear.outputs() * linear.inputs());
+      const auto weights = static_cast<double>(model.blocks[block][kind].size());
       const double wanted = measured.bits + (std::log(measured.loss / weights) + price) / kLossDecay;
-      return std::clamp(wanted, std::max(kMinBits, bits / 2), kMaxBits);
+      return std::clamp(wanted, LeastBits(bits), kMaxBits);
     });
   };
   const double budget = bits * Count(model, at_price(0)).weights;
@@ -86,8 +93,7 @@ Allocation MarginalAllocation(const Model& model, const ModelLoss& losses, doubl
 
 Allocation ChannelAllocation(const Model& model, const ChannelScores& scores, double bits) {
   CheckRoom(model, bits);
-  Allocation allocation =
-      AllocationWithin(model, [bits](size_t, LinearKind) { return std::max(kMinBits, bits / 2); });
+  Allocation allocation = AllocationWithin(model, [bits](size_t, LinearKind) { return LeastBits(bits); });
   struct Channel {
     double score_per_bit;
     size_t block, kind;
@@ -97,7 +103,7 @@ Allocation ChannelAllocation(const Model& model, const ChannelScores& scores, do
   for (size_t b = 0; b < model.blocks.size(); ++b) {
     for (const LinearKind kind : kLinearKinds) {
       const Linear& linear = model.blocks[b][kind];
-      const auto cost = static_cast<double>(linear.outputs() + linear.inputs() + 16);
+      const double cost = BitsOf(linear, 1) - BitsOf(linear, 0);
       std::vector<float> sorted = scores[b][static_cast<size_t>(kind)];
       std::ranges::sort(sorted, std::greater());
       for (size_t k = allocation.Rank(b, kind); k < sorted.size(); ++k) {

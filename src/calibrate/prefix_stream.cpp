@@ -11,6 +11,16 @@
 namespace addend {
 namespace {
 
+bool AddsToStream(const ModelConfig& config, Site site) {
+  return (site == Site::kO || site == Site::kDown) && !config.post_norms;
+}
+
+Matrix Copy(ConstMatrixView m) {
+  Matrix copy(m.rows, m.cols);
+  CopyRows(m, copy);
+  return copy;
+}
+
 // What one block makes of some hidden states: the input at a site, and the residual stream beside it.
 struct SiteInput {
   Matrix input, residual;
@@ -19,26 +29,17 @@ struct SiteInput {
 SiteInput Look(const TrainBlock& block, Site site, ConstMatrixView hidden, size_t length,
                Workspace& workspace) {
   SiteInput found;
-  const LinearKind kind = LinearsOf(site).front();
   const InputObserver keep = [&](LinearKind at, ConstMatrixView x) {
-    if (at != kind) return true;
-    found.input.Reshape(x.rows, x.cols);
-    for (size_t t = 0; t < x.rows; ++t) std::ranges::copy(x.Row(t), found.input.Row(t).begin());
+    if (at != LinearsOf(site).front()) return true;
+    found.input = Copy(x);
     return false;
   };
   BlockTape tape;
   Matrix unused(hidden.rows, hidden.cols);
   block.Forward(hidden, length, unused, &tape, workspace, keep);
-  const ConstMatrixView residual = site == Site::kDown ? ConstMatrixView(tape.middle) : hidden;
-  found.residual.Reshape(residual.rows, residual.cols);
-  for (size_t t = 0; t < residual.rows; ++t) {
-    std::ranges::copy(residual.Row(t), found.residual.Row(t).begin());
-  }
+  if (site == Site::kO) found.residual = Copy(hidden);
+  if (site == Site::kDown) found.residual = std::move(tape.middle);
   return found;
-}
-
-bool AddsToStream(const ModelConfig& config, Site site) {
-  return (site == Site::kO || site == Site::kDown) && !config.post_norms;
 }
 
 }  // namespace

@@ -40,11 +40,9 @@ CommandRun SetUpCompress(CLI::App& app) {
   AddNumber(app, "--bits", options.bits, {kMinBits, kMaxBits},
             Format("%g to %g per linear weight, scales included", kMinBits, kMaxBits));
   AddChoice(app, "--allocation", options.allocation,
-            {{"marginal", AllocationPolicy::kMarginal},
-             {"channels", AllocationPolicy::kChannels},
-             {"uniform", AllocationPolicy::kUniform}},
+            ByName({AllocationPolicy::kMarginal, AllocationPolicy::kChannels, AllocationPolicy::kUniform}),
             "of bits");
-  AddChoice(app, "--prefix", options.prefix, {{"dense", Prefix::kDense}, {"compressed", Prefix::kCompressed}},
+  AddChoice(app, "--prefix", options.prefix, ByName({Prefix::kDense, Prefix::kCompressed}),
             "layers before one");
   AddChoice(app, "--embedding-type", options.embedding_type,
             {{"q8_0", DType::kQ8_0}, {"q4_0", DType::kQ4_0}, {"f16", DType::kF16}}, "of embedding, head");

@@ -41,10 +41,9 @@ void AddTuningOptions(CLI::App& app, CompressArguments& arguments) {
             "the text is cut into sequences of N tokens");
   AddNumber(app, "--calibration-sequences", options.statistics_sequences, {0, 1 << 20},
             "how many are measured; 0 = by effort");
-  AddChoice(app, "--effort", options.effort,
-            {{"fast", Effort::kFast}, {"default", Effort::kDefault}, {"best", Effort::kBest}},
+  AddChoice(app, "--effort", options.effort, ByName({Effort::kFast, Effort::kDefault, Effort::kBest}),
             "time for quality");
-  AddChoice(app, "--train", options.train_signs, {{"scales", false}, {"all", true}}, "what tuning moves");
+  AddChoice(app, "--train", options.train, ByName({Training::kScales, Training::kAll}), "what tuning moves");
   CLI::Option* time = AddDuration(app, "--time", options.seconds, "90s, 5m, 2h for everything together")
                           ->default_str("by effort");
   CLI::Option* distill_time =

@@ -5,29 +5,23 @@
 
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "compress/recipe.h"
 #include "tokenizer/tokenizer.h"
 
 namespace addend {
 namespace {
-
-constexpr const char* kRecipeKey = "addend.recipe";
-constexpr const char* kRecipeLinears = "linears";  // in the recipe: an object by linear name
 
 struct Arguments {
   Path model;
   bool layers = false, json = false;
 };
 
-double WeightsOf(const Linear& linear) {
-  return static_cast<double>(linear.outputs()) * static_cast<double>(linear.inputs());
-}
-
 double BitsOf(const Linear& linear) {
   if (const auto* stored = std::get_if<StoredMatrix>(&linear.weight)) {
     return 8.0 * static_cast<double>(stored->bytes().size());
   }
   const size_t rank = std::get<FactoredWeight>(linear.weight).rank();
-  return BitsPerWeight(linear.outputs(), linear.inputs(), rank) * WeightsOf(linear);
+  return BitsPerWeight(linear.outputs(), linear.inputs(), rank) * static_cast<double>(linear.size());
 }
 
 size_t RankOf(const Linear& linear) {
@@ -53,7 +47,7 @@ struct Group {
     inputs = linear.inputs();
     least_rank = std::min(least_rank, RankOf(linear));
     most_rank = std::max(most_rank, RankOf(linear));
-    weights += WeightsOf(linear);
+    weights += static_cast<double>(linear.size());
     bits += BitsOf(linear);
     ++count;
   }
@@ -124,27 +118,20 @@ Json LayersOf(const Model& model, const Json& recipe) {
     for (const LinearKind kind : kLinearKinds) {
       const Linear& linear = model.blocks[b][kind];
       const std::string name = LinearName(b, kind);
-      Json& layer = layers.emplace_back(Json{{"name", name},
-                                             {"type", TypeOf(linear)},
-                                             {"outputs", linear.outputs()},
-                                             {"inputs", linear.inputs()},
-                                             {"rank", RankOf(linear)},
-                                             {"bits_per_weight", BitsOf(linear) / WeightsOf(linear)}});
-      const Json errors = recipe.value(Json::json_pointer("/linears/" + name), Json::object());
+      Json& layer =
+          layers.emplace_back(Json{{"name", name},
+                                   {"type", TypeOf(linear)},
+                                   {"outputs", linear.outputs()},
+                                   {"inputs", linear.inputs()},
+                                   {"rank", RankOf(linear)},
+                                   {"bits_per_weight", BitsOf(linear) / static_cast<double>(linear.size())}});
+      const Json errors = ErrorsOf(recipe, name);
       for (const char* key : {"weighted_error", "output_error"}) {
         if (errors.contains(key)) layer[key] = errors[key];
       }
     }
   }
   return layers;
-}
-
-// {} when the file has none: it was not compressed by us.
-Json RecipeOf(const Model& model) {
-  const std::string origin = model.metadata.origin + ": key '" + kRecipeKey + "'";
-  Json recipe = ParseJson(model.metadata.StringOr(kRecipeKey, "{}"), origin);
-  if (!recipe.is_object()) throw Error(origin, " is not a JSON object");
-  return recipe;
 }
 
 Json Inspect(const Arguments& arguments) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -92,30 +93,40 @@ T ParseNumber(std::string_view option, std::string_view text, Range<T> range) {
                    range.least, " to ", range.most);
 }
 
-// The help shows the value that is there now as the default.
-template <typename T>
-CLI::Option* AddNumber(CLI::App& app, const std::string& names, T& value,
-                       std::type_identity_t<Range<T>> range, const std::string& help) {
+// What the two below share; the help shows no default.
+template <typename Number, typename T>
+CLI::Option* AddNumberInto(CLI::App& app, const std::string& names, T& value, Range<Number> range,
+                           const std::string& help) {
   const auto parse = [names, range, &value](const std::string& text) {
-    value = ParseNumber<T>(names, text, range);
+    value = ParseNumber<Number>(names, text, range);
   };
-  return app.add_option_function<std::string>(names, parse, help)
-      ->type_name("N")
-      ->default_str(CLI::detail::to_string(value));
+  return app.add_option_function<std::string>(names, parse, help)->type_name("N");
 }
 
 // One that may stay unset.
 template <typename T>
 CLI::Option* AddNumber(CLI::App& app, const std::string& names, std::optional<T>& value,
                        std::type_identity_t<Range<T>> range, const std::string& help) {
-  const auto parse = [names, range, &value](const std::string& text) {
-    value = ParseNumber<T>(names, text, range);
-  };
-  return app.add_option_function<std::string>(names, parse, help)->type_name("N");
+  return AddNumberInto(app, names, value, range, help);
+}
+
+// The help shows the value that is there now as the default.
+template <typename T>
+CLI::Option* AddNumber(CLI::App& app, const std::string& names, T& value,
+                       std::type_identity_t<Range<T>> range, const std::string& help) {
+  return AddNumberInto(app, names, value, range, help)->default_str(CLI::detail::to_string(value));
 }
 
 template <typename T>
 using Choices = std::vector<std::pair<std::string, T>>;
+
+// Values of an enum under their own names.
+template <typename T>
+Choices<T> ByName(std::initializer_list<T> values) {
+  Choices<T> choices;
+  for (const T value : values) choices.emplace_back(Name(value), value);
+  return choices;
+}
 
 // One of a few names; the help lists them, and shows the one for the value that is there now as the default.
 template <typename T>

@@ -10,6 +10,7 @@
 #include "compress/compressed_start.h"
 #include "compress/dense_source.h"
 #include "compress/model_factorizer.h"
+#include "compress/recipe.h"
 #include "compress/stored_results.h"
 #include "compress/work_folder.h"
 #include "evaluate/perplexity.h"
@@ -100,7 +101,7 @@ class Job {
     settings.update(start_ ? Json{{"start", start_->recipe}} : FactorizationSettings());
     settings.update({{"effort", Name(options_.effort)},
                      {"calibration_length", options_.calibration_length},
-                     {"train_signs", options_.train_signs},
+                     {"train", Name(options_.train)},
                      {"distill_steps", OrNull(options_.distill_steps)},
                      {"distill_seconds", OrNull(options_.distill_seconds)},
                      {"seconds", OrNull(options_.seconds)},
@@ -170,7 +171,7 @@ class Job {
   void TuneModel() {
     constexpr const char* kName = "distillation";
     DistillOptions options{.learning_rate = StartsClose() ? 4e-3 : 1e-2,
-                           .trains_signs = options_.train_signs};
+                           .trains_signs = options_.train == Training::kAll};
     if (options_.distill_seconds) {
       options.seconds = *options_.distill_seconds;
     } else if (options_.seconds) {
@@ -203,7 +204,7 @@ class Job {
     Model measured = LoadModel(candidate);
     report_.quality = MeasureQuality(measured);
     // File names need not be UTF-8, JSON must be.
-    measured.metadata.Set("addend.recipe", Recipe().dump(-1, ' ', false, Json::error_handler_t::replace));
+    measured.metadata.Set(kRecipeKey, Recipe().dump(-1, ' ', false, Json::error_handler_t::replace));
     SaveModel(measured, out_);
     const Model delivered = LoadModel(out_);  // also compares its checksums
     CheckFinite(delivered);
@@ -240,12 +241,12 @@ class Job {
                       {"perplexity", report_.quality.perplexity},
                       {"kl_divergence", report_.quality.divergence},
                       {"top1_agreement", report_.quality.top1_agreement}};
-    recipe["linears"] = Json::object();
+    recipe[kRecipeLinears] = Json::object();
     for (const LinearReport& linear : report_.linears) {
-      recipe["linears"][linear.name] = {{"rank", linear.rank},
-                                        {"bits", linear.bits},
-                                        {"weighted_error", linear.weighted_error},
-                                        {"output_error", linear.output_error}};
+      recipe[kRecipeLinears][linear.name] = {{"rank", linear.rank},
+                                             {"bits", linear.bits},
+                                             {"weighted_error", linear.weighted_error},
+                                             {"output_error", linear.output_error}};
     }
     return recipe;
   }

@@ -1,11 +1,10 @@
 #include "compress/compressed_start.h"
 
 #include "base/error.h"
+#include "compress/recipe.h"
 
 namespace addend {
 namespace {
-
-constexpr const char* kRecipe = "addend.recipe";
 
 void CheckShapes(const Path& path, const Model& model, const Model& dense) {
   if (model.blocks.size() != dense.blocks.size() || model.config.vocabulary != dense.config.vocabulary ||
@@ -30,26 +29,23 @@ void CheckShapes(const Path& path, const Model& model, const Model& dense) {
 }  // namespace
 
 CompressedStart LoadStart(const Path& path, const Model& dense) {
-  CompressedStart start{.model = LoadModel(path), .recipe = Json::object(), .linears = {}};
+  CompressedStart start{.model = LoadModel(path), .recipe = {}, .linears = {}};
   CheckFinite(start.model);
   CheckShapes(path, start.model, dense);
-  if (start.model.metadata.Has(kRecipe)) {
-    start.recipe = ParseJson(start.model.metadata.String(kRecipe), path.string());
-  }
-  const Json& errors = start.recipe.value("linears", Json::object());
+  start.recipe = RecipeOf(start.model);
   for (size_t b = 0; b < start.model.blocks.size(); ++b) {
     for (const LinearKind kind : kLinearKinds) {
       const auto& weight = std::get<FactoredWeight>(start.model.blocks[b][kind].weight);
       const std::string name = LinearName(b, kind);
-      const Json of_linear = errors.is_object() ? errors.value(name, Json::object()) : Json::object();
+      const Json errors = ErrorsOf(start.recipe, name);
       start.linears.push_back(
           {.name = name,
            .outputs = weight.outputs(),
            .inputs = weight.inputs(),
            .rank = weight.rank(),
            .bits = BitsPerWeight(weight.outputs(), weight.inputs(), weight.rank()),
-           .weighted_error = JsonField<double>(of_linear, "weighted_error", path.string(), 0.0),
-           .output_error = JsonField<double>(of_linear, "output_error", path.string(), 0.0)});
+           .weighted_error = JsonField<double>(errors, "weighted_error", path.string(), 0.0),
+           .output_error = JsonField<double>(errors, "output_error", path.string(), 0.0)});
     }
   }
   return start;

@@ -204,9 +204,7 @@ void ModelFactorizer::ForLinears(size_t b, std::span<const LinearKind> kinds,
   if (kinds.size() == 1) return call(kinds.front());  // which may then use all threads itself
   // The largest first, so that the threads finish together.
   std::vector<LinearKind> sorted(kinds.begin(), kinds.end());
-  const auto size = [&](LinearKind kind) {
-    return dense_.blocks[b][kind].outputs() * dense_.blocks[b][kind].inputs();
-  };
+  const auto size = [&](LinearKind kind) { return dense_.blocks[b][kind].size(); };
   std::ranges::stable_sort(sorted, std::greater(), size);
   pool_.For(sorted.size(), [&](size_t i) { call(sorted[i]); });
 }

@@ -1,6 +1,17 @@
 #include "compress/options.h"
 
+#include <initializer_list>
+
 namespace addend {
+namespace {
+
+// The name of a value of an enum that counts from 0.
+template <typename Enum>
+std::string_view NameAt(std::initializer_list<std::string_view> names, Enum value) {
+  return names.begin()[static_cast<size_t>(value)];
+}
+
+}  // namespace
 
 EffortSettings SettingsOf(Effort effort) {
   switch (effort) {
@@ -15,31 +26,19 @@ EffortSettings SettingsOf(Effort effort) {
 }
 
 std::string_view Name(Effort effort) {
-  switch (effort) {
-    case Effort::kFast:
-      return "fast";
-    case Effort::kDefault:
-      return "default";
-    case Effort::kBest:
-      break;
-  }
-  return "best";
+  return NameAt({"fast", "default", "best"}, effort);
 }
 
 std::string_view Name(AllocationPolicy policy) {
-  switch (policy) {
-    case AllocationPolicy::kUniform:
-      return "uniform";
-    case AllocationPolicy::kMarginal:
-      return "marginal";
-    case AllocationPolicy::kChannels:
-      break;
-  }
-  return "channels";
+  return NameAt({"uniform", "marginal", "channels"}, policy);
 }
 
 std::string_view Name(Prefix prefix) {
-  return prefix == Prefix::kDense ? "dense" : "compressed";
+  return NameAt({"dense", "compressed"}, prefix);
+}
+
+std::string_view Name(Training training) {
+  return NameAt({"scales", "all"}, training);
 }
 
 EffortSettings CompressOptions::Settings() const {

@@ -34,6 +34,10 @@ enum class Prefix {
 };
 std::string_view Name(Prefix prefix);  // "dense", "compressed"
 
+// What tuning moves.
+enum class Training { kScales, kAll };     // all: signs too
+std::string_view Name(Training training);  // "scales", "all"
+
 struct CompressOptions {
   // A compressed form of the same model to go on from: then there is only tuning, and what is about rates and
   // factorization below does not count. Empty: from the dense model.
@@ -47,7 +51,7 @@ struct CompressOptions {
   size_t calibration_length = 512;      // tokens in a sequence
   size_t statistics_sequences = 0;      // for importance and covariance; 0 = by effort
   DType embedding_type = DType::kQ8_0;  // of embedding and head, unless the source already takes fewer bits
-  bool train_signs = false;             // with the scales; else these alone
+  Training train = Training::kScales;
   // How long to tune the whole model: at most one of these; none = steps by effort. With steps the result
   // depends on the seed alone; with a time it also depends on how fast the machine is.
   std::optional<size_t> distill_steps;    // 0 = no tuning

@@ -49,10 +49,6 @@ double Square(size_t x) {
   return static_cast<double>(x) * static_cast<double>(x);
 }
 
-double Elements(const Linear& linear) {
-  return static_cast<double>(linear.outputs()) * static_cast<double>(linear.inputs());
-}
-
 // Of everything but tensor data.
 double HeaderBytes(const Model& model) {
   // Of a factored linear: name, shape and checksum of five tensors, and its errors in the recipe.
@@ -84,7 +80,7 @@ struct Work {
   }
   double BlockWeights(size_t b) const {
     double sum = 0;
-    for (const Linear& linear : model.blocks[b].linears) sum += Elements(linear);
+    for (const Linear& linear : model.blocks[b].linears) sum += static_cast<double>(linear.size());
     return sum;
   }
   double Weights() const {
@@ -123,7 +119,8 @@ double LinearsSeconds(const Work& work, Effort effort) {
   double sum = 0;
   for (size_t b = 0; b < work.model.blocks.size(); ++b) {
     for (const LinearKind kind : kLinearKinds) {
-      sum += Elements(work.model.blocks[b][kind]) * static_cast<double>(work.allocation.Rank(b, kind));
+      sum += static_cast<double>(work.model.blocks[b][kind].size()) *
+             static_cast<double>(work.allocation.Rank(b, kind));
     }
   }
   return FactorizeCost(effort) * sum / work.rate;
@@ -156,7 +153,7 @@ double DistillSeconds(const Work& work, const CompressPlan& plan) {
   const CompressOptions& options = work.options;
   if (options.distill_seconds) return *options.distill_seconds;
   if (options.seconds) return std::max(0.0, *options.seconds - plan.Seconds());
-  const double of_signs = (options.train_signs ? 1.5 : 0.5) * plan.size.linear_bits;
+  const double of_signs = (options.train == Training::kAll ? 1.5 : 0.5) * plan.size.linear_bits;
   const double of_a_token = 2 * (3 * work.Head() + of_signs + work.Weights());
   const double tokens =
       static_cast<double>(options.Settings().distill_steps * DistillOptions().batch) * work.SequenceTokens();

@@ -29,11 +29,6 @@ std::string Numbered(const char* name, size_t i) {
   return std::string(name) + "." + std::to_string(i);
 }
 
-// Of SignMatrix::ToBytes.
-size_t SignRowBytes(size_t cols) {
-  return (cols + 7) / 8;
-}
-
 std::string ImportanceName(size_t block, LinearKind kind, const char* side) {
   return LinearName(block, kind) + "." + side;
 }
@@ -123,9 +118,9 @@ FactorizedLinear LinearFrom(const Checkpoint& checkpoint) {
             .output_error = JsonField<double>(facts, "output_error", kOrigin),
             .seconds = JsonField<double>(facts, "seconds", kOrigin)};
   linear.weight = {
-      .A = SignMatrix::FromBytes(checkpoint.Bytes("A", report.outputs * SignRowBytes(report.rank)),
+      .A = SignMatrix::FromBytes(checkpoint.Bytes("A", report.outputs * SignMatrix::RowBytes(report.rank)),
                                  report.outputs, report.rank),
-      .B = SignMatrix::FromBytes(checkpoint.Bytes("B", report.rank * SignRowBytes(report.inputs)),
+      .B = SignMatrix::FromBytes(checkpoint.Bytes("B", report.rank * SignMatrix::RowBytes(report.inputs)),
                                  report.rank, report.inputs),
       .a = checkpoint.Floats("a", report.outputs),
       .mid = checkpoint.Floats("mid", report.rank),
@@ -179,7 +174,7 @@ DistillState DistillStateFrom(const Checkpoint& checkpoint) {
     std::memcpy(latents.latents.data(), bytes.data(), bytes.size());
     state.latents.push_back(std::move(latents));
     state.best_signs.push_back(SignMatrix::FromBytes(
-        checkpoint.Bytes(Numbered("best_signs", i), rows * SignRowBytes(cols)), rows, cols));
+        checkpoint.Bytes(Numbered("best_signs", i), rows * SignMatrix::RowBytes(cols)), rows, cols));
   }
   return state;
 }

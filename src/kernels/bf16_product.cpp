@@ -98,7 +98,7 @@ ADDEND_BF16 void AddRows(const LeftFactor& a, const uint32_t* panel, size_t pair
 
 // One panel's columns of some rows of c.
 void AddPanel(LeftFactor a, const PackedBf16& b, size_t panel, MatrixView c) {
-  const size_t first = panel * kPanel, cols = std::min(kPanel, b.cols() - first);
+  const size_t first = panel * kPanel, cols = b.PanelCols(panel);
   for (size_t k = 0; k < b.pairs(); k += kDepthPairs) {
     const size_t pairs = std::min(kDepthPairs, b.pairs() - k);
     const uint32_t* right = b.Panel(panel) + k * kPanel;
@@ -114,14 +114,14 @@ void AddPanel(LeftFactor a, const PackedBf16& b, size_t panel, MatrixView c) {
 }
 
 void Multiply(const LeftFactor& a, const PackedBf16& b, MatrixView c, float beta, ThreadPool& pool) {
-  const size_t panels = (b.cols() + kPanel - 1) / kPanel, strips = (c.rows + kTaskRows - 1) / kTaskRows;
+  const size_t panels = b.panels(), strips = (c.rows + kTaskRows - 1) / kTaskRows;
   // Neighbouring tasks share the rows, which are the larger part of what a task reads.
   pool.For(strips * panels, [&](size_t i) {
     const size_t row = i / panels * kTaskRows, rows = std::min(kTaskRows, c.rows - row);
     const size_t panel = i % panels;
     const MatrixView part = c.Rows(row, rows);
     if (beta == 0) {
-      const size_t first = panel * kPanel, cols = std::min(kPanel, b.cols() - first);
+      const size_t first = panel * kPanel, cols = b.PanelCols(panel);
       for (size_t r = 0; r < rows; ++r) std::fill_n(part.Row(r).data() + first, cols, 0.0f);
     }
     AddPanel({a.words + row * a.row_step, a.row_step, a.pair_step}, b, panel, part);
@@ -156,12 +156,12 @@ bool HasBf16Product() {
 }
 
 PackedBf16::PackedBf16(size_t depth, size_t cols)
-    : depth_(depth), cols_(cols), words_((cols + kPanel - 1) / kPanel * kPanel * ((depth + 1) / 2)) {}
+    : depth_(depth), cols_(cols), words_(panels() * kPanel * pairs()) {}
 
 PackedBf16 PackedBf16::Pack(ConstMatrixView b, ThreadPool& pool) {
   PackedBf16 packed(b.rows, b.cols);
-  pool.For((b.cols + kPanel - 1) / kPanel, [&](size_t panel) {
-    const size_t first = panel * kPanel, count = std::min(kPanel, b.cols - first);
+  pool.For(packed.panels(), [&](size_t panel) {
+    const size_t first = panel * kPanel, count = packed.PanelCols(panel);
     uint32_t* words = packed.words_.data() + panel * packed.pairs() * kPanel;
     for (size_t k = 0; k < packed.pairs(); ++k) PackPair(b, k, first, count, words + k * kPanel);
   });
@@ -170,8 +170,8 @@ PackedBf16 PackedBf16::Pack(ConstMatrixView b, ThreadPool& pool) {
 
 PackedBf16 PackedBf16::PackTransposed(ConstMatrixView b, ThreadPool& pool) {
   PackedBf16 packed(b.cols, b.rows);
-  pool.For((b.rows + kPanel - 1) / kPanel, [&](size_t panel) {
-    const size_t first = panel * kPanel, count = std::min(kPanel, b.rows - first);
+  pool.For(packed.panels(), [&](size_t panel) {
+    const size_t first = panel * kPanel, count = packed.PanelCols(panel);
     uint32_t* words = packed.words_.data() + panel * packed.pairs() * kPanel;
     std::vector<uint32_t> row(packed.pairs());
     for (size_t c = 0; c < count; ++c) {

@@ -1,6 +1,7 @@
 // Products of float matrices whose entries are rounded to bfloat16 (8 bits of precision), with float32 sums:
 // twice as fast as products of floats, for gradients, where noise of 0.4 % in each factor does not matter.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -30,6 +31,8 @@ class PackedBf16 {
   size_t depth() const { return depth_; }
   size_t cols() const { return cols_; }
   size_t pairs() const { return (depth_ + 1) / 2; }
+  size_t panels() const { return (cols_ + kPanel - 1) / kPanel; }
+  size_t PanelCols(size_t i) const { return std::min(kPanel, cols_ - i * kPanel); }
   // `pairs()` rows of kPanel words; a word holds rows 2 k (low half) and 2 k + 1 of one column.
   const uint32_t* Panel(size_t i) const { return words_.data() + i * pairs() * kPanel; }
 

@@ -24,10 +24,6 @@ inline constexpr std::string_view kMetadataChecksumKey = "addend.metadata_checks
 inline constexpr std::string_view kSignsA = ".A", kSignsB = ".B";
 inline constexpr std::string_view kScalesA = ".a", kScalesMid = ".mid", kScalesB = ".b";
 
-inline size_t PackedBytes(size_t cols) {
-  return (cols + 7) / 8;
-}  // of a row of signs
-
 // A tensor's entry under kChecksumsKey.
 std::string ChecksumEntry(std::string_view tensor_name, std::span<const std::byte> bytes);
 // The value of kMetadataChecksumKey beside these pairs; one that is there already does not count.

@@ -86,7 +86,7 @@ class CompressedReader : public DenseReader {
   }
 
   SignMatrix ReadSigns(const std::string& name, size_t rows, size_t cols) {
-    const SourceTensor& tensor = source_.Take(name, {rows, compressed_format::PackedBytes(cols)});
+    const SourceTensor& tensor = source_.Take(name, {rows, SignMatrix::RowBytes(cols)});
     if (tensor.type != DType::kI8) {
       throw Error(source_.origin(), ": tensor '", name, "' is ", Info(tensor.type).name, ", signs are i8");
     }

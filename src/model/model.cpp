@@ -175,7 +175,7 @@ class BitCounter {
     if (const auto* factors = std::get_if<FactoredWeight>(&linear.weight)) {
       const size_t r = factors->rank();
       report.linear_bits += static_cast<double>(r * (n + m) + 16 * (n + m + r));
-      const size_t sign_bytes = n * ((r + 7) / 8) + r * ((m + 7) / 8);
+      const size_t sign_bytes = n * SignMatrix::RowBytes(r) + r * SignMatrix::RowBytes(m);
       Add(n * m, static_cast<double>(8 * sign_bytes + 16 * (n + m + r)));
     } else {
       const double bits = 8.0 * static_cast<double>(std::get<StoredMatrix>(linear.weight).bytes().size());

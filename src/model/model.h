@@ -53,6 +53,7 @@ struct Linear {
   bool factored() const { return std::holds_alternative<FactoredWeight>(weight); }
   size_t outputs() const;
   size_t inputs() const;
+  size_t size() const { return outputs() * inputs(); }  // weights
   Matrix ToDense() const;
 };
 

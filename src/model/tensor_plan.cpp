@@ -35,7 +35,7 @@ PlannedTensor PlanDense(std::string name, const Linear& linear, DType type) {
 }
 
 PlannedTensor PlanSigns(std::string name, const SignMatrix& signs) {
-  const size_t rows = signs.rows(), row_bytes = compressed_format::PackedBytes(signs.cols());
+  const size_t rows = signs.rows(), row_bytes = SignMatrix::RowBytes(signs.cols());
   return {std::move(name), DType::kI8, {rows, row_bytes}, [&signs, rows, row_bytes] {
             return StoredMatrix(DType::kI8, rows, row_bytes, signs.ToBytes());
           }};

@@ -1,5 +1,6 @@
 #include "tensor/matrix.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -11,6 +12,10 @@ Matrix::Matrix(size_t rows, size_t cols, std::initializer_list<float> values)
   if (values.size() != rows * cols) {
     throw Error("a ", rows, " x ", cols, " matrix needs ", rows * cols, " values, found ", values.size());
   }
+}
+
+void CopyRows(ConstMatrixView from, MatrixView to) {
+  for (size_t r = 0; r < from.rows; ++r) std::ranges::copy(from.Row(r), to.Row(r).begin());
 }
 
 Matrix Transpose(ConstMatrixView m) {

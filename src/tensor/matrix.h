@@ -92,6 +92,7 @@ class Matrix {
   AlignedVector<float> values_;
 };
 
+void CopyRows(ConstMatrixView from, MatrixView to);  // of equal shapes
 Matrix Transpose(ConstMatrixView m);
 
 // Index of the first value that is NaN or infinite, or values.size() when all are finite.

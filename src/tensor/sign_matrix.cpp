@@ -39,7 +39,7 @@ SignMatrix SignMatrix::FromDense(ConstMatrixView w) {
 }
 
 SignMatrix SignMatrix::FromBytes(std::span<const std::byte> bytes, size_t rows, size_t cols) {
-  const size_t row_bytes = (cols + 7) / 8;
+  const size_t row_bytes = RowBytes(cols);
   if (bytes.size() != rows * row_bytes) {
     throw Error("signs of [", rows, ", ", cols, "] need ", rows * row_bytes, " bytes, found ", bytes.size());
   }
@@ -55,7 +55,7 @@ SignMatrix SignMatrix::FromBytes(std::span<const std::byte> bytes, size_t rows, 
 }
 
 std::vector<std::byte> SignMatrix::ToBytes() const {
-  const size_t row_bytes = (cols_ + 7) / 8;
+  const size_t row_bytes = RowBytes(cols_);
   std::vector<std::byte> bytes(rows_ * row_bytes);
   for (size_t r = 0; r < rows_; ++r) {
     const std::span<const uint64_t> words = Row(r);

@@ -23,6 +23,7 @@ class SignMatrix {
   // +1. Throws Error unless bytes.size() == rows * ceil(cols / 8). Stray bits past cols() are cleared.
   static SignMatrix FromBytes(std::span<const std::byte> bytes, size_t rows, size_t cols);
   std::vector<std::byte> ToBytes() const;
+  static size_t RowBytes(size_t cols) { return (cols + 7) / 8; }  // of a row there
 
   size_t rows() const { return rows_; }
   size_t cols() const { return cols_; }

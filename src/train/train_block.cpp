@@ -19,10 +19,6 @@ MatrixView HeadRows(const Borrowed& m, size_t head_dim) {
   return {m.data, m.rows * m.cols / head_dim, head_dim, head_dim};
 }
 
-void CopyRows(ConstMatrixView x, MatrixView copy) {
-  for (size_t t = 0; t < x.rows; ++t) std::ranges::copy(x.Row(t), copy.Row(t).begin());
-}
-
 std::array<TrainLinear, kLinearKinds.size()> MakeLinears(const Block& block, Precision precision) {
   const auto make = [&](LinearKind kind) { return TrainLinear(block[kind], precision); };
   return {make(LinearKind::kQ),    make(LinearKind::kK),  make(LinearKind::kV),   make(LinearKind::kO),

@@ -213,7 +213,7 @@ TEST(TrainBlock, ObserversSeeInputsAndOutputGradients) {
   std::map<LinearKind, Matrix> inputs, products;
   const auto input_observer = [&](LinearKind kind, ConstMatrixView x) {
     Matrix copy(x.rows, x.cols);
-    for (size_t t = 0; t < x.rows; ++t) std::ranges::copy(x.Row(t), copy.Row(t).begin());
+    CopyRows(x, copy);
     EXPECT_TRUE(inputs.emplace(kind, copy).second);
     return true;
   };

@@ -36,7 +36,11 @@ void LinearGradient::SetZero() {
 }
 
 TrainLinear::TrainLinear(const Linear& linear, Precision precision)
-    : outputs_(linear.outputs()), inputs_(linear.inputs()), precision_(precision), bias_(linear.bias) {
+    : outputs_(linear.outputs()),
+      inputs_(linear.inputs()),
+      precision_(precision),
+      rounded_(precision == Precision::kNear && HasBf16Product()),
+      bias_(linear.bias) {
   if (!linear.factored()) {
     weight_ = linear.ToDense();
     return;
@@ -88,7 +92,7 @@ void TrainLinear::Forward(ConstMatrixView x, MatrixView y, LinearTape* tape, Wor
 }
 
 void TrainLinear::ForwardDense(ConstMatrixView x, MatrixView y, Workspace& workspace) const {
-  if (precision_ == Precision::kNear && HasBf16Product()) {
+  if (rounded_) {
     if (packed_weight_.empty()) packed_weight_ = PackedBf16::PackTransposed(weight_, workspace.pool);
     Bf16Product(x, packed_weight_, y, 0, workspace.pool);
   } else {
@@ -190,7 +194,7 @@ void TrainLinear::AddSignGradients(ConstMatrixView x, const LinearTape& tape, Co
                                    Workspace& workspace) const {
   const auto add = [&](ConstMatrixView d_out, ConstMatrixView in, std::span<const float> scale, Matrix& sum) {
     const Borrowed product = workspace.Borrow(sum.rows(), sum.cols());
-    if (precision_ == Precision::kNear && HasBf16Product()) {
+    if (rounded_) {
       Bf16ProductTransposed(d_out, PackedBf16::Pack(in, workspace.pool), product, 0, workspace.pool);
     } else {
       Gemm(Op::kTranspose, d_out, Op::kNone, in, product, workspace.pool);

@@ -75,7 +75,8 @@ class TrainLinear {
                         ConstMatrixView d_hidden, LinearGradient* gradient, Workspace& workspace) const;
 
   size_t outputs_ = 0, inputs_ = 0, rank_ = 0;
-  Precision precision_;
+  Precision precision_;  // of sign products
+  bool rounded_;         // other products in bfloat16
   Matrix weight_;
   mutable PackedBf16 packed_weight_;  // its transpose; made when first needed
   PackedSigns A_, B_, A_transposed_, B_transposed_;

@@ -1,6 +1,8 @@
 #include "tune/model_signs.h"
 
 #include <bit>
+#include <type_traits>
+#include <utility>
 
 #include "base/error.h"
 
@@ -41,26 +43,24 @@ void ModelSigns::Step(size_t block, const BlockGradients& gradients, float learn
   });
 }
 
-std::vector<SignMatrix> ModelSigns::Signs() const {
-  std::vector<SignMatrix> all;
+template <typename Of>
+auto ModelSigns::List(Of&& of) const {
+  std::vector<std::decay_t<decltype(of(std::declval<const SignLatents&>()))>> all;
   for (const auto& linears : blocks_) {
     for (const LinearSigns& linear : linears) {
-      all.push_back(linear.A.signs());
-      all.push_back(linear.B.signs());
+      all.push_back(of(linear.A));
+      all.push_back(of(linear.B));
     }
   }
   return all;
 }
 
+std::vector<SignMatrix> ModelSigns::Signs() const {
+  return List([](const SignLatents& latents) -> const SignMatrix& { return latents.signs(); });
+}
+
 std::vector<SignLatents::State> ModelSigns::States() const {
-  std::vector<SignLatents::State> all;
-  for (const auto& linears : blocks_) {
-    for (const LinearSigns& linear : linears) {
-      all.push_back(linear.A.state());
-      all.push_back(linear.B.state());
-    }
-  }
-  return all;
+  return List([](const SignLatents& latents) -> const SignLatents::State& { return latents.state(); });
 }
 
 void ModelSigns::Restore(const std::vector<SignLatents::State>& states) {

@@ -28,6 +28,11 @@ class ModelSigns {
     LinearKind kind;
     SignLatents A, B;
   };
+
+  // A result for each matrix.
+  template <typename Of>
+  auto List(Of&& of) const;
+
   TrainModel& trained_;
   std::vector<std::vector<LinearSigns>> blocks_;  // only the factored linears
 };

@@ -1,0 +1,18 @@
+#include "compress/recipe.h"
+
+#include "base/error.h"
+
+namespace addend {
+
+Json RecipeOf(const Model& model) {
+  const std::string origin = model.metadata.origin + ": key '" + kRecipeKey + "'";
+  Json recipe = ParseJson(model.metadata.StringOr(kRecipeKey, "{}"), origin);
+  if (!recipe.is_object()) throw Error(origin, " is not a JSON object");
+  return recipe;
+}
+
+Json ErrorsOf(const Json& recipe, const std::string& linear_name) {
+  return recipe.value(Json::json_pointer() / kRecipeLinears / linear_name, Json::object());
+}
+
+}  // namespace addend
