@@ -128,11 +128,14 @@ SiteMoments PrefixStream::Measure(Site site, const Block& compressed) {
   return moments;
 }
 
-void PrefixStream::Advance(const Block& compressed) {
+void PrefixStream::Advance(const Block& compressed, const Tuner& tune) {
   const TrainBlock original(dense_.config, dense_.blocks.at(next_), next_);
-  const TrainBlock student(dense_.config, compressed, next_);
-  ForGroups([&](MatrixView dense_rows, MatrixView compressed_rows) {
+  ForGroups([&](MatrixView dense_rows, MatrixView) {
     original.Forward(dense_rows, length_, dense_rows, nullptr, workspace_);
+  });
+  if (tune) tune(compressed_hidden_, dense_hidden_);
+  const TrainBlock student(dense_.config, compressed, next_);
+  ForGroups([&](MatrixView, MatrixView compressed_rows) {
     student.Forward(compressed_rows, length_, compressed_rows, nullptr, workspace_);
   });
   ++next_;

@@ -3,6 +3,7 @@
 // to take back what the layers before it have done to the residual stream. The idea of GPTQ's sequential
 // calibration, with the original's outputs as the target.
 #pragma once
+#include <functional>
 #include <span>
 
 #include "base/threads.h"
@@ -39,7 +40,11 @@ class PrefixStream {
 
   // `compressed` is the next block with the linears before `site` compressed; the others do not matter.
   SiteMoments Measure(Site site, const Block& compressed);
-  void Advance(const Block& compressed);
+
+  // Tokens x hidden: what the compressed block gets, and what the original gives behind original blocks.
+  using Tuner = std::function<void(ConstMatrixView inputs, ConstMatrixView targets)>;
+  // Goes past the next block. `tune` is called before and may still change `compressed`.
+  void Advance(const Block& compressed, const Tuner& tune = {});
   size_t next_block() const { return next_; }
 
  private:

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/version.h"
 #include "calibrate/calibration_text.h"
+#include "compress/block_tuner.h"
 #include "compress/compressed_start.h"
 #include "compress/dense_source.h"
 #include "compress/model_factorizer.h"
@@ -67,14 +68,15 @@ class Job {
       if (options_.calibration.empty()) text_ = WrittenText();
       CheckOriginal();
     });
+    if (!start_ || settings_.block_epochs > 0) Stage("statistics", [&] { importance_ = Importance(); });
     if (start_) {
       student_ = std::move(*start_).model;
       report_.linears = start_->linears;
     } else {
-      Stage("statistics", [&] { importance_ = Importance(); });
       Stage("allocate", [&] { allocation_ = Factorizer().Allocate(); });
       Stage("factorize", [&] { FactorizeAll(); });
     }
+    if (settings_.block_epochs > 0) Stage("tune blocks", [&] { TuneAllBlocks(); });
     Stage("distil", [&] { TuneModel(); });
     Stage("save", [&] { Save(); });
     report_.peak_memory_bytes = PeakMemoryBytes();
@@ -102,6 +104,7 @@ class Job {
     settings.update({{"effort", Name(options_.effort)},
                      {"calibration_length", options_.calibration_length},
                      {"train", Name(options_.train)},
+                     {"block_epochs", settings_.block_epochs},
                      {"distill_steps", OrNull(options_.distill_steps)},
                      {"distill_seconds", OrNull(options_.distill_seconds)},
                      {"seconds", OrNull(options_.seconds)},
@@ -168,6 +171,11 @@ class Job {
     report_.linears = std::move(factorized.linears);
   }
 
+  void TuneAllBlocks() {
+    const BlockTuningPlan plan{.epochs = settings_.block_epochs, .seed = options_.seed};
+    report_.blocks = TuneBlocks(student_, dense_, importance_, FreshText(), plan, work_, pool_, progress_);
+  }
+
   void TuneModel() {
     constexpr const char* kName = "distillation";
     DistillOptions options{.learning_rate = StartsClose() ? 4e-3 : 1e-2,
@@ -181,18 +189,19 @@ class Job {
     }
     if (work_.Has(kName)) options.resume = DistillStateFrom(work_.Load(kName));
     options.save = [&](const DistillState& state) { work_.Save(kName, ToCheckpoint(state)); };
-    report_.distill = Distill(student_, dense_, TuningText(), options, pool_, progress_);
+    report_.distill = Distill(student_, dense_, FreshText(), options, pool_, progress_);
   }
 
   // A student that is near to the original already would be thrown back by large steps.
   bool StartsClose() const { return start_ || options_.prefix == Prefix::kCompressed; }
 
-  // What the factors were fitted to comes last: there the student is better than elsewhere, which would
-  // mislead its tuning (docs/results.md).
-  CalibrationText TuningText() const {
+  // What the weights were fitted to already comes last: there the student is better than elsewhere, which
+  // would mislead its tuning (docs/results.md).
+  CalibrationText FreshText() const {
+    size_t fitted = start_ ? 0 : StatisticsSequences().size();
+    fitted += std::min(report_.blocks.empty() ? 0 : kBlockTuningSequences, text_.training.size() - fitted);
     CalibrationText text = text_;
-    const auto fitted = static_cast<ptrdiff_t>(start_ ? 0 : StatisticsSequences().size());
-    std::ranges::rotate(text.training, text.training.begin() + fitted);
+    std::ranges::rotate(text.training, text.training.begin() + static_cast<ptrdiff_t>(fitted));
     return text;
   }
 

@@ -15,6 +15,7 @@ namespace addend {
 // What an effort level stands for where the options leave it open.
 struct EffortSettings {
   size_t statistics_sequences;
+  size_t block_epochs;
   size_t distill_steps;
 };
 EffortSettings SettingsOf(Effort effort);
@@ -52,6 +53,8 @@ struct CompressOptions {
   size_t statistics_sequences = 0;      // for importance and covariance; 0 = by effort
   DType embedding_type = DType::kQ8_0;  // of embedding and head, unless the source already takes fewer bits
   Training train = Training::kScales;
+  // How often block tuning goes through its sequences; 0 = no block tuning, none = by effort.
+  std::optional<size_t> block_epochs;
   // How long to tune the whole model: at most one of these; none = steps by effort. With steps the result
   // depends on the seed alone; with a time it also depends on how fast the machine is.
   std::optional<size_t> distill_steps;    // 0 = no tuning

@@ -5,6 +5,7 @@
 
 #include "allocate/allocation.h"
 #include "base/progress.h"
+#include "compress/block_tuner.h"
 #include "compress/dense_source.h"
 #include "linalg/gemm.h"
 #include "tokenizer/tokenizer.h"
@@ -146,6 +147,13 @@ double FactorizeSeconds(const Work& work) {
   return walks * WalkSeconds(work) + LinearsSeconds(work, work.options.effort);
 }
 
+double BlockTuningSeconds(const Work& work, const CompressPlan& plan) {
+  // Four sign products and the gradients of the signs.
+  const double tokens = static_cast<double>(work.options.Settings().block_epochs * kBlockTuningSequences) *
+                        work.SequenceTokens();
+  return tokens * 2 * 1.5 * plan.size.linear_bits / (kShareOfRate * work.rate);
+}
+
 // A token costs, in products of floats: the head three times (the teacher's logits, the student's, the
 // gradient of their input), four sign products, which are about four times as fast, the gradients of the
 // signs where they are trained, and the teacher.
@@ -194,6 +202,7 @@ CompressPlan PlanCompression(const Path& source, const CompressOptions& options,
   plan.statistics_seconds = StatisticsSeconds(work);
   plan.allocate_seconds = AllocateSeconds(work);
   plan.factorize_seconds = FactorizeSeconds(work);
+  plan.block_tuning_seconds = BlockTuningSeconds(work, plan);
   plan.distill_seconds = DistillSeconds(work, plan);
   plan.memory_bytes = MemoryBytes(work, plan);
   return plan;
@@ -211,6 +220,7 @@ Json CompressPlan::ToJson() const {
             {"statistics", statistics_seconds},
             {"allocate", allocate_seconds},
             {"factorize", factorize_seconds},
+            {"tune blocks", block_tuning_seconds},
             {"distil", distill_seconds}}},
           {"memory_bytes", memory_bytes}};
 }
@@ -232,6 +242,7 @@ std::string CompressPlan::ToText() const {
   add("statistics", statistics_seconds);
   add("allocate", allocate_seconds);
   add("factorize", factorize_seconds);
+  add("tune blocks", block_tuning_seconds);
   add("distil", distill_seconds);
   return text + ("  time     about " + DurationText(Seconds())) + ": " + stages + "\n  memory   about " +
          SizeText(memory_bytes) + "\n";

@@ -55,6 +55,14 @@ Json LinearReport::ToJson() const {
           {"seconds", seconds}};
 }
 
+Json BlockReport::ToJson() const {
+  return {{"block", block},
+          {"error_before", error_before},
+          {"error_after", error_after},
+          {"changed_signs", changed_signs},
+          {"seconds", seconds}};
+}
+
 Json CompressReport::ToJson() const {
   Json json = {
       {"file", file.string()},
@@ -71,10 +79,12 @@ Json CompressReport::ToJson() const {
         {"perplexity", quality.perplexity},
         {"kl_divergence", quality.divergence},
         {"top1_agreement", quality.top1_agreement}}},
+      {"block_tuning", Json::array()},
       {"distillation", {{"steps", distill.steps}, {"seconds", distill.seconds}, {"curve", Json::array()}}},
       {"stage_seconds", Json::object()},
       {"peak_memory_bytes", peak_memory_bytes},
       {"linears", Json::array()}};
+  for (const BlockReport& block : blocks) json["block_tuning"].push_back(block.ToJson());
   for (const DistillPoint& point : distill.curve) {
     json["distillation"]["curve"].push_back(
         {{"step", point.step}, {"seconds", point.seconds}, {"held_out_kl", point.held_out}});
@@ -109,6 +119,14 @@ std::string CompressReport::ToText() const {
       "same top token %.1f %%\n",
       quality.tokens, quality.perplexity, quality.dense_perplexity, quality.divergence,
       100 * quality.top1_agreement);
+  if (!blocks.empty()) {
+    double before = 0, after = 0;
+    for (const BlockReport& block : blocks) {
+      before += block.error_before / static_cast<double>(blocks.size());
+      after += block.error_after / static_cast<double>(blocks.size());
+    }
+    text += Format("  block tuning: mean held-out error of a block %.4f -> %.4f\n", before, after);
+  }
   if (!distill.curve.empty()) {
     const DistillPoint best = *std::ranges::min_element(distill.curve, {}, &DistillPoint::held_out);
     text += Format("  distillation: %zu steps, held-out KL %.3f -> %.3f\n", distill.steps,

@@ -20,6 +20,16 @@ struct LinearReport {
   Json ToJson() const;
 };
 
+// Of block tuning: relative weighted squared errors of the block's outputs on the held-out sequences
+// (tune/block_tuning.h).
+struct BlockReport {
+  size_t block = 0;
+  double error_before = 0, error_after = 0;
+  size_t changed_signs = 0;
+  double seconds = 0;
+  Json ToJson() const;
+};
+
 // Measured on the weights as they were written, and on the test part of the calibration text: nothing was
 // fitted to it and nothing chosen by it.
 struct QualityReport {
@@ -34,6 +44,7 @@ struct CompressReport {
   SizeReport size;
   uint64_t file_bytes = 0;
   std::vector<LinearReport> linears;
+  std::vector<BlockReport> blocks;  // empty without block tuning
   DistillResult distill;
   QualityReport quality;
   std::vector<std::pair<std::string, double>> stage_seconds;  // of this run, in order

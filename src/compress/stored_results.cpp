@@ -33,6 +33,33 @@ std::string ImportanceName(size_t block, LinearKind kind, const char* side) {
   return LinearName(block, kind) + "." + side;
 }
 
+// The names of its arrays begin with `prefix`.
+void AddWeight(const FactoredWeight& weight, const std::string& prefix, Checkpoint& checkpoint) {
+  checkpoint.bytes[prefix + "A"] = weight.A.ToBytes();
+  checkpoint.bytes[prefix + "B"] = weight.B.ToBytes();
+  checkpoint.floats[prefix + "a"] = weight.a;
+  checkpoint.floats[prefix + "mid"] = weight.mid;
+  checkpoint.floats[prefix + "b"] = weight.b;
+}
+
+// `shape` has "outputs", "inputs" and "rank".
+FactoredWeight WeightFrom(const Checkpoint& checkpoint, const std::string& prefix, const Json& shape) {
+  const auto outputs = JsonField<size_t>(shape, "outputs", kOrigin),
+             inputs = JsonField<size_t>(shape, "inputs", kOrigin),
+             rank = JsonField<size_t>(shape, "rank", kOrigin);
+  const auto signs = [&](const char* name, size_t rows, size_t cols) {
+    return SignMatrix::FromBytes(checkpoint.Bytes(prefix + name, rows * SignMatrix::RowBytes(cols)), rows,
+                                 cols);
+  };
+  FactoredWeight weight{.A = signs("A", outputs, rank),
+                        .B = signs("B", rank, inputs),
+                        .a = checkpoint.Floats(prefix + "a", outputs),
+                        .mid = checkpoint.Floats(prefix + "mid", rank),
+                        .b = checkpoint.Floats(prefix + "b", inputs)};
+  weight.Validate();
+  return weight;
+}
+
 }  // namespace
 
 Checkpoint ToCheckpoint(const CalibrationText& text) {
@@ -100,33 +127,51 @@ BlockLoss BlockLossFrom(const Checkpoint& checkpoint) {
 Checkpoint ToCheckpoint(const FactorizedLinear& linear) {
   Checkpoint checkpoint;
   checkpoint.facts = linear.report.ToJson();
-  checkpoint.bytes = {{"A", linear.weight.A.ToBytes()}, {"B", linear.weight.B.ToBytes()}};
-  checkpoint.floats = {{"a", linear.weight.a}, {"mid", linear.weight.mid}, {"b", linear.weight.b}};
+  AddWeight(linear.weight, "", checkpoint);
   return checkpoint;
 }
 
 FactorizedLinear LinearFrom(const Checkpoint& checkpoint) {
   const Json& facts = checkpoint.facts;
-  FactorizedLinear linear;
-  LinearReport& report = linear.report;
-  report = {.name = JsonField<std::string>(facts, "name", kOrigin),
-            .outputs = JsonField<size_t>(facts, "outputs", kOrigin),
-            .inputs = JsonField<size_t>(facts, "inputs", kOrigin),
-            .rank = JsonField<size_t>(facts, "rank", kOrigin),
-            .bits = JsonField<double>(facts, "bits", kOrigin),
-            .weighted_error = JsonField<double>(facts, "weighted_error", kOrigin),
-            .output_error = JsonField<double>(facts, "output_error", kOrigin),
-            .seconds = JsonField<double>(facts, "seconds", kOrigin)};
-  linear.weight = {
-      .A = SignMatrix::FromBytes(checkpoint.Bytes("A", report.outputs * SignMatrix::RowBytes(report.rank)),
-                                 report.outputs, report.rank),
-      .B = SignMatrix::FromBytes(checkpoint.Bytes("B", report.rank * SignMatrix::RowBytes(report.inputs)),
-                                 report.rank, report.inputs),
-      .a = checkpoint.Floats("a", report.outputs),
-      .mid = checkpoint.Floats("mid", report.rank),
-      .b = checkpoint.Floats("b", report.inputs)};
-  linear.weight.Validate();
-  return linear;
+  return {.weight = WeightFrom(checkpoint, "", facts),
+          .report = {.name = JsonField<std::string>(facts, "name", kOrigin),
+                     .outputs = JsonField<size_t>(facts, "outputs", kOrigin),
+                     .inputs = JsonField<size_t>(facts, "inputs", kOrigin),
+                     .rank = JsonField<size_t>(facts, "rank", kOrigin),
+                     .bits = JsonField<double>(facts, "bits", kOrigin),
+                     .weighted_error = JsonField<double>(facts, "weighted_error", kOrigin),
+                     .output_error = JsonField<double>(facts, "output_error", kOrigin),
+                     .seconds = JsonField<double>(facts, "seconds", kOrigin)}};
+}
+
+Checkpoint ToCheckpoint(const TunedBlock& block) {
+  Checkpoint checkpoint;
+  checkpoint.facts = {{"report", block.report.ToJson()}, {"shapes", Json::object()}};
+  for (const LinearKind kind : kLinearKinds) {
+    const FactoredWeight& weight = block.weights.at(static_cast<size_t>(kind));
+    const std::string name(Name(kind));
+    checkpoint.facts["shapes"][name] = {
+        {"outputs", weight.outputs()}, {"inputs", weight.inputs()}, {"rank", weight.rank()}};
+    AddWeight(weight, name + ".", checkpoint);
+  }
+  return checkpoint;
+}
+
+TunedBlock TunedBlockFrom(const Checkpoint& checkpoint) {
+  const auto report = JsonField<Json>(checkpoint.facts, "report", kOrigin);
+  const auto shapes = JsonField<Json>(checkpoint.facts, "shapes", kOrigin);
+  TunedBlock block{.weights = {},
+                   .report = {.block = JsonField<size_t>(report, "block", kOrigin),
+                              .error_before = JsonField<double>(report, "error_before", kOrigin),
+                              .error_after = JsonField<double>(report, "error_after", kOrigin),
+                              .changed_signs = JsonField<size_t>(report, "changed_signs", kOrigin),
+                              .seconds = JsonField<double>(report, "seconds", kOrigin)}};
+  for (const LinearKind kind : kLinearKinds) {
+    const std::string name(Name(kind));
+    block.weights.push_back(
+        WeightFrom(checkpoint, name + ".", JsonField<Json>(shapes, name.c_str(), kOrigin)));
+  }
+  return block;
 }
 
 Checkpoint ToCheckpoint(const DistillState& state) {

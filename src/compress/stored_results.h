@@ -15,10 +15,16 @@ struct FactorizedLinear {
   LinearReport report;
 };
 
+struct TunedBlock {
+  std::vector<FactoredWeight> weights;  // by LinearKind
+  BlockReport report;
+};
+
 Checkpoint ToCheckpoint(const CalibrationText& text);
 Checkpoint ToCheckpoint(const ModelImportance& importance);
 Checkpoint ToCheckpoint(const BlockLoss& losses);
 Checkpoint ToCheckpoint(const FactorizedLinear& linear);
+Checkpoint ToCheckpoint(const TunedBlock& block);
 Checkpoint ToCheckpoint(const DistillState& state);
 
 // Throw Error when the checkpoint does not hold what it should.
@@ -26,6 +32,7 @@ CalibrationText TextFrom(const Checkpoint& checkpoint);
 ModelImportance ImportanceFrom(const Checkpoint& checkpoint, const Model& model);
 BlockLoss BlockLossFrom(const Checkpoint& checkpoint);
 FactorizedLinear LinearFrom(const Checkpoint& checkpoint);
+TunedBlock TunedBlockFrom(const Checkpoint& checkpoint);
 DistillState DistillStateFrom(const Checkpoint& checkpoint);
 
 }  // namespace addend

@@ -28,6 +28,8 @@ struct FactoredWeight {
   void RoundScalesToHalf();
   // Throws Error when the shapes do not belong together or a scale is not finite.
   void Validate() const;
+
+  bool operator==(const FactoredWeight&) const = default;
 };
 
 // Bits of a factored weight over bits of its shape: signs and 16-bit scales, everything counted.

@@ -8,14 +8,14 @@
 #include "base/interrupt.h"
 #include "train/adam.h"
 #include "train/train_model.h"
-#include "tune/model_signs.h"
+#include "tune/block_signs.h"
 #include "tune/scale_gains.h"
+#include "tune/schedule.h"
 #include "tune/teacher.h"
 
 namespace addend {
 namespace {
 
-constexpr size_t kWarmUpSteps = 5;
 // Each sequence comes back so often, which saves the teacher's time for new ones; scales alone hardly
 // overfit.
 constexpr size_t kEpochs = 3;
@@ -35,11 +35,11 @@ class Distillation {
         progress_(progress),
         workspace_(pool),
         trained_(student),
-        gains_(trained_),
+        gains_(trained_.blocks(), &trained_.head()),
         head_gradients_(trained_.head().MakeGradients()),
         training_teacher_(teacher, text.training, pool),
         held_out_teacher_(teacher, text.held_out, pool) {
-    if (options.trains_signs) signs_.emplace(trained_, student);
+    if (options.trains_signs) signs_.emplace(trained_.blocks(), student.blocks);
     if (options.resume) Restore(*options.resume);
   }
 
@@ -64,8 +64,10 @@ class Distillation {
     }
     gains_.values = state_.best_gains;
     gains_.Apply();
-    CopyScales();
-    const size_t changed = signs_ ? ReplaceSigns(state_.best_signs, student_) : 0;
+    CopyScales(trained_.blocks(), student_.blocks);
+    const std::span<const float> norm = trained_.head().final_norm();
+    student_.final_norm.assign(norm.begin(), norm.end());
+    const size_t changed = signs_ ? ReplaceSigns(state_.best_signs, student_.blocks) : 0;
     return {.steps = state_.step, .changed_signs = changed, .seconds = state_.seconds, .curve = state_.curve};
   }
 
@@ -98,7 +100,7 @@ class Distillation {
                                                      &head_gradients_, workspace_);
     if (!std::isfinite(loss)) throw Error("distillation: the loss of step ", state_.step, " is not finite");
     gains_.SetGradient(head_gradients_);
-    const double rate = RateFactor();
+    const double rate = RateFactor(state_.step, state_.total_steps);
     const bool wants_signs = signs_ && (state_.total_steps == 0 || SignsMove());
     const double sign_rate = SignsMove() ? rate * SignLearningRate() : 0;
     const auto take_block = [&](size_t block, const BlockGradients& gradients) {
@@ -123,13 +125,6 @@ class Distillation {
   double SignLearningRate() const {
     if (options_.sign_learning_rate > 0) return options_.sign_learning_rate;
     return kSignTravel / std::sqrt(static_cast<double>(state_.total_steps));
-  }
-
-  double RateFactor() const {
-    const auto step = static_cast<double>(state_.step), total = static_cast<double>(state_.total_steps);
-    const double warm_up = std::min(1.0, (step + 1) / kWarmUpSteps);
-    const double decay = total > 0 ? std::clamp(2 * (total - step) / total, 0.0, 1.0) : 1.0;
-    return std::min(warm_up, decay);
   }
 
   // With a time budget: after a tenth of it and a few steps, how many the whole will hold. True when it was
@@ -220,22 +215,6 @@ class Distillation {
         {.steps = state.step, .moments = {{"gains", {state.first_moments, state.second_moments}}}});
   }
 
-  void CopyScales() {
-    for (size_t b = 0; b < student_.blocks.size(); ++b) {
-      for (const LinearKind kind : kLinearKinds) {
-        auto* factors = std::get_if<FactoredWeight>(&student_.blocks[b][kind].weight);
-        if (factors == nullptr) continue;
-        const TrainLinear& linear = trained_.blocks()[b].linear(kind);
-        factors->a.assign(linear.a().begin(), linear.a().end());
-        factors->mid.assign(linear.mid().begin(), linear.mid().end());
-        factors->b.assign(linear.b().begin(), linear.b().end());
-        factors->RoundScalesToHalf();
-      }
-    }
-    const std::span<const float> norm = trained_.head().final_norm();
-    student_.final_norm.assign(norm.begin(), norm.end());
-  }
-
   Model& student_;
   const CalibrationText& text_;
   const DistillOptions& options_;
@@ -243,7 +222,7 @@ class Distillation {
   Workspace workspace_;
   TrainModel trained_;
   ScaleGains gains_;
-  std::optional<ModelSigns> signs_;  // when they train
+  std::optional<BlockSigns> signs_;  // when they train
   HeadGradients head_gradients_;
   Teacher training_teacher_, held_out_teacher_;
   Adam adam_;

@@ -2,8 +2,8 @@
 
 namespace addend {
 
-ScaleGains::ScaleGains(TrainModel& student) {
-  for (TrainBlock& block : student.blocks()) {
+ScaleGains::ScaleGains(std::span<TrainBlock> blocks, TrainHead* head) {
+  for (TrainBlock& block : blocks) {
     std::vector<LinearScales>& scales = blocks_.emplace_back();
     for (const LinearKind kind : kLinearKinds) {
       TrainLinear& linear = block.linear(kind);
@@ -12,7 +12,7 @@ ScaleGains::ScaleGains(TrainModel& student) {
       scales.push_back({kind, a, mid, b});
     }
   }
-  final_norm_ = Add(student.head().final_norm());
+  if (head != nullptr) final_norm_ = Add(head->final_norm());
   values.assign(start_.size(), 1.0f);
   gradient.assign(start_.size(), 0.0f);
 }
@@ -48,6 +48,23 @@ void ScaleGains::SetGradient(size_t block, const BlockGradients& gradients) {
 
 void ScaleGains::SetGradient(const HeadGradients& gradients) {
   SetGradient(final_norm_, gradients.final_norm);
+}
+
+void CopyScales(std::span<const TrainBlock> trained, std::span<Block> blocks) {
+  const auto copy = [](std::span<const float> from, std::vector<float>& to) {
+    to.assign(from.begin(), from.end());
+  };
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    for (const LinearKind kind : kLinearKinds) {
+      auto* factors = std::get_if<FactoredWeight>(&blocks[b][kind].weight);
+      if (factors == nullptr) continue;
+      const TrainLinear& linear = trained[b].linear(kind);
+      copy(linear.a(), factors->a);
+      copy(linear.mid(), factors->mid);
+      copy(linear.b(), factors->b);
+      factors->RoundScalesToHalf();
+    }
+  }
 }
 
 }  // namespace addend

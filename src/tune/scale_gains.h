@@ -1,20 +1,21 @@
-// All trainable scales of a compressed model as one flat vector of gains: scale = start * gain, so that one
+// The trainable scales of compressed blocks as one flat vector of gains: scale = start * gain, so that one
 // learning rate fits all.
 #pragma once
-#include <functional>
 #include <span>
 #include <vector>
 
-#include "train/train_model.h"
+#include "train/train_block.h"
+#include "train/train_head.h"
 
 namespace addend {
 
-// a, mid and b of every factored linear, and the final norm's gain.
+// a, mid and b of every factored linear, and the final norm's gain if there is a head.
 class ScaleGains {
  public:
-  explicit ScaleGains(TrainModel& student);  // must outlive this
+  // Both must outlive this.
+  explicit ScaleGains(std::span<TrainBlock> blocks, TrainHead* head = nullptr);
 
-  // Sets the student's scales to what `values` says.
+  // Sets the trained scales to what `values` says.
   void Apply() const;
   // dLoss/dgain = start * dLoss/dscale: of one block, and of the head.
   void SetGradient(size_t block, const BlockGradients& gradients);
@@ -40,5 +41,8 @@ class ScaleGains {
   std::vector<Scale> all_;
   std::vector<float> start_;
 };
+
+// Puts the scales of the trained blocks, rounded to fp16, into the factored linears that they were made from.
+void CopyScales(std::span<const TrainBlock> trained, std::span<Block> blocks);
 
 }  // namespace addend

@@ -12,6 +12,8 @@ namespace {
 
 constexpr float kUnits = 32767;  // of a latent of 1
 constexpr float kSquaresMemory = 0.9f;
+// Most that a row or column with small gradients is favoured.
+constexpr float kMostFavour = 8;
 constexpr size_t kWord = 64;
 
 float Mean(std::span<const float> values) {
@@ -22,6 +24,14 @@ void MoveTowards(std::span<float> running, std::span<const float> now) {
   for (size_t i = 0; i < running.size(); ++i) {
     running[i] = kSquaresMemory * running[i] + (1 - kSquaresMemory) * now[i];
   }
+}
+
+// One over the root mean square of a row's or column's gradients, times its favour; both relative to the
+// matrix.
+float StepFactor(float relative_square) {
+  if (!(relative_square > 0)) return 0;
+  const float inverse_root = 1 / std::sqrt(relative_square);
+  return inverse_root * std::min(kMostFavour, std::sqrt(inverse_root));
 }
 
 }  // namespace
@@ -86,17 +96,17 @@ size_t SignLatents::Step(ConstMatrixView gradient, float learning_rate) {
   UpdateSquares(gradient);
   const float mean_square = Mean(state_.row_squares);
   if (!(mean_square > 0) || !std::isfinite(mean_square)) return 0;  // nothing to learn from
-  // The root mean square of entry (r, c) is sqrt(row[r] col[c] / mean). The running means start at zero,
-  // which the correction undoes.
+  // The mean square of entry (r, c) is row[r] col[c] / mean. Relative to the mean of the matrix each factor
+  // enters by itself. The running means start at zero, which the correction undoes.
   const float correction = 1 - std::pow(kSquaresMemory, static_cast<float>(state_.steps));
-  const auto inverse_root = [&](float square) { return square > 0 ? 1 / std::sqrt(square) : 0.0f; };
   std::vector<float> col_factor(cols);
-  std::ranges::transform(state_.col_squares, col_factor.begin(), inverse_root);
-  const float factor = -learning_rate * kUnits * std::sqrt(mean_square * correction);
+  std::ranges::transform(state_.col_squares, col_factor.begin(),
+                         [&](float square) { return StepFactor(square / mean_square); });
+  const float factor = -learning_rate * kUnits / std::sqrt(mean_square / correction);
 
   size_t flips = 0;
   for (size_t r = 0; r < rows; ++r) {
-    const float row_factor = factor * inverse_root(state_.row_squares[r]);
+    const float row_factor = factor * StepFactor(state_.row_squares[r] / mean_square);
     const float* g = gradient.Row(r).data();
     int16_t* latents = state_.latents.data() + r * cols;
     for (size_t c = 0; c < cols; ++c) {

@@ -16,15 +16,10 @@ SignMatrix RandomSigns(size_t rows, size_t cols) {
   return SignMatrix::FromDense(dense);
 }
 
-// A gradient that wants entry (r, c) to have the sign of wanted(r, c), with sizes that differ between rows
-// and columns as the scales of a factored weight make them.
-Matrix GradientAgainst(const SignMatrix& wanted) {
-  Matrix gradient(wanted.rows(), wanted.cols());
-  for (size_t r = 0; r < wanted.rows(); ++r) {
-    for (size_t c = 0; c < wanted.cols(); ++c) {
-      gradient(r, c) = -wanted.Sign(r, c) * static_cast<float>(r + 1) * 1e-4f / static_cast<float>(c + 1);
-    }
-  }
+// A gradient that wants entry (r, c) to have the sign of wanted(r, c).
+Matrix GradientTowards(const SignMatrix& wanted) {
+  Matrix gradient = wanted.ToDense();
+  for (float& value : gradient.values()) value *= -1e-4f;
   return gradient;
 }
 
@@ -40,13 +35,27 @@ TEST(SignLatents, ASignChangesWhenTheVotesAgainstItOutweighItsLatent) {
     for (size_t c = 0; c < 131; ++c) different += start.IsPlus(r, c);
   }
   SignLatents latents(start);
-  const Matrix gradient = GradientAgainst(wanted);
+  const Matrix gradient = GradientTowards(wanted);
   // The steps are the gradient over its root mean square, here 1 for every entry: a rate of 0.3 takes a
   // latent of 1 below zero at the fourth.
   for (int step = 0; step < 3; ++step) EXPECT_EQ(latents.Step(gradient, 0.3f), 0u) << step;
   EXPECT_EQ(latents.signs(), start);
   EXPECT_EQ(latents.Step(gradient, 0.3f), different);
   EXPECT_EQ(latents.signs(), wanted);
+}
+
+// The scales of a factored weight make the gradients of some rows and columns large and of others small.
+TEST(SignLatents, SmallGradientsAreFavoured) {
+  SignLatents latents(SignMatrix(2, 64));  // all -1
+  Matrix gradient(2, 64);
+  for (size_t c = 0; c < 64; ++c) {
+    gradient(0, c) = -1;
+    gradient(1, c) = -1.0f / 16;
+  }
+  latents.Step(gradient, 0.01f);
+  const auto moved = [&](size_t row) { return latents.state().latents[row * 64] + 32767; };
+  // Adafactor alone would move both alike.
+  EXPECT_NEAR(moved(1), 4 * moved(0), 4);
 }
 
 TEST(SignLatents, StateGoesOnBitForBit) {

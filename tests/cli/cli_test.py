@@ -124,7 +124,8 @@ class CliTest(unittest.TestCase):
     def compress_arguments(cls, out, *more, steps=20):
         """A job of a second or so, whose result does not depend on time."""
         return ["compress", cls.model, "-o", out, "--bits", "3", "--effort", "fast", "--calibration-length", "32",
-                "--calibration", cls.calibration, "--calibration-sequences", "8", "--distill-steps", str(steps), *more]
+                "--calibration", cls.calibration, "--calibration-sequences", "8", "--block-epochs", "1",
+                "--distill-steps", str(steps), *more]
 
     def assert_done(self, result):
         self.assertEqual(result.returncode, 0, result.stderr)
@@ -557,6 +558,9 @@ class Compress(Compressed):
     def test_report(self):
         self.assertEqual(self.report["file_bytes"], self.compressed.stat().st_size)
         self.assertEqual(len(self.report["linears"]), 21)
+        self.assertEqual([block["block"] for block in self.report["block_tuning"]], [0, 1, 2])
+        for block in self.report["block_tuning"]:
+            self.assertLessEqual(block["error_after"], block["error_before"])
         self.assertEqual(self.report["distillation"]["steps"], 20)
 
     def test_works(self):
@@ -668,6 +672,9 @@ class Compress(Compressed):
         after = report["distillation"]["curve"]
         self.assertLessEqual(min(point["held_out_kl"] for point in after),
                              1.001 * min(point["held_out_kl"] for point in before))  # scales were rounded to fp16
+        self.assertEqual(report["block_tuning"], [])
+        report = self.assert_json(addend(*arguments, "-o", out, "--json", "--block-epochs", "2"))
+        self.assertEqual(len(report["block_tuning"]), 3)
         out.unlink()
         for source in (self.compressed, self.model, self.calibration):
             self.assert_fails(addend(*arguments, "-o", source), 1, "source itself")

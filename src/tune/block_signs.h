@@ -1,26 +1,26 @@
-// The signs of all factored linears of a model while they are trained.
+// The signs of all factored linears of some blocks while they are trained.
 #pragma once
-#include <array>
+#include <span>
 #include <vector>
 
 #include "model/model.h"
-#include "train/train_model.h"
+#include "train/train_block.h"
 #include "tune/sign_latents.h"
 
 namespace addend {
 
 // Wherever signs are listed: A and B of each factored linear, in the order of the blocks and kinds.
-class ModelSigns {
+class BlockSigns {
  public:
-  // `trained` was made from `student`, and must outlive this.
-  ModelSigns(TrainModel& trained, const Model& student);
+  // `trained` was made from `blocks`, and must outlive this.
+  BlockSigns(std::span<TrainBlock> trained, std::span<const Block> blocks);
 
-  // Moves the latents of one block, and gives the new signs to `trained`.
+  // Moves the latents of one block, and gives the new signs to the trained block.
   void Step(size_t block, const BlockGradients& gradients, float learning_rate, ThreadPool& pool);
 
   std::vector<SignMatrix> Signs() const;
   std::vector<SignLatents::State> States() const;
-  // Also gives the signs to the trained model. Throws Error when the states are of another model.
+  // Also gives the signs to the trained blocks. Throws Error when the states are of others.
   void Restore(const std::vector<SignLatents::State>& states);
 
  private:
@@ -33,11 +33,11 @@ class ModelSigns {
   template <typename Of>
   auto List(Of&& of) const;
 
-  TrainModel& trained_;
+  std::span<TrainBlock> trained_;
   std::vector<std::vector<LinearSigns>> blocks_;  // only the factored linears
 };
 
-// Puts these signs into the model's factored linears. Returns how many are others than before.
-size_t ReplaceSigns(const std::vector<SignMatrix>& signs, Model& model);
+// Puts these signs into the factored linears. Returns how many are others than before.
+size_t ReplaceSigns(const std::vector<SignMatrix>& signs, std::span<Block> blocks);
 
 }  // namespace addend
