@@ -15,7 +15,8 @@ struct LinearImportance {
   std::vector<float> input;   // for each input j: mean over tokens of x_j^2
   std::vector<float> output;  // for each output k: mean over tokens of (dLoss / dy_k)^2
 };
-using ModelImportance = std::vector<std::array<LinearImportance, kLinearKinds.size()>>;  // [block][kind]
+using BlockImportance = std::array<LinearImportance, kLinearKinds.size()>;  // by LinearKind
+using ModelImportance = std::vector<BlockImportance>;
 
 // Loss = mean next-token cross entropy of each sequence. All sequences have the same length, at least 2.
 // Sequences go through the model in groups, forward and then backward, so memory holds one block's weights

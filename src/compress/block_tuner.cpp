@@ -14,6 +14,13 @@ std::string NameOf(size_t block) {
   return "tuned." + std::to_string(block);
 }
 
+// Of squared errors of the hidden states behind a block. What `down` gives is added to them as it is, except
+// behind a norm; there all channels count alike.
+std::vector<float> ChannelWeights(const ModelConfig& config, const BlockImportance& importance) {
+  if (config.post_norms) return std::vector<float>(config.hidden, 1.0f);
+  return importance[static_cast<size_t>(LinearKind::kDown)].output;
+}
+
 std::vector<FactoredWeight> WeightsOf(const Block& block) {
   std::vector<FactoredWeight> weights;
   for (const Linear& linear : block.linears) weights.push_back(std::get<FactoredWeight>(linear.weight));
@@ -33,11 +40,12 @@ std::vector<BlockReport> TuneBlocks(Model& student, const Model& dense, const Mo
 
   const auto tune = [&](size_t b, ConstMatrixView inputs, ConstMatrixView targets) {
     const double begin = WallSeconds();
+    const std::vector<float> channel_weights = ChannelWeights(dense.config, importance[b]);
     const BlockTask task{.index = b,
                          .length = text.length,
                          .training = {inputs.Rows(0, training), targets.Rows(0, training)},
                          .held_out = {inputs.Rows(training, held_out), targets.Rows(training, held_out)},
-                         .channel_weights = importance[b][static_cast<size_t>(LinearKind::kDown)].output};
+                         .channel_weights = channel_weights};
     const BlockTuningResult result =
         TuneBlock(student.config, student.blocks[b], task, {.epochs = plan.epochs, .seed = plan.seed}, pool);
     work.Save(NameOf(b), ToCheckpoint(TunedBlock{.weights = WeightsOf(student.blocks[b]),

@@ -20,8 +20,7 @@ struct BlockTuningPlan {
 };
 
 // Tunes the blocks of `student` in order, each behind those that are tuned already, towards the outputs of
-// `dense`. Errors of a hidden channel count by its importance to the loss, which is that of what `down`
-// gives.
+// `dense`. Errors of a hidden channel count by its importance to the loss.
 std::vector<BlockReport> TuneBlocks(Model& student, const Model& dense, const ModelImportance& importance,
                                     const CalibrationText& text, const BlockTuningPlan& plan,
                                     const WorkFolder& work, ThreadPool& pool, const Progress& progress);

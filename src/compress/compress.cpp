@@ -68,7 +68,7 @@ class Job {
       if (options_.calibration.empty()) text_ = WrittenText();
       CheckOriginal();
     });
-    if (!start_ || settings_.block_epochs > 0) Stage("statistics", [&] { importance_ = Importance(); });
+    if (!start_ || options_.block_epochs > 0) Stage("statistics", [&] { importance_ = Importance(); });
     if (start_) {
       student_ = std::move(*start_).model;
       report_.linears = start_->linears;
@@ -76,7 +76,7 @@ class Job {
       Stage("allocate", [&] { allocation_ = Factorizer().Allocate(); });
       Stage("factorize", [&] { FactorizeAll(); });
     }
-    if (settings_.block_epochs > 0) Stage("tune blocks", [&] { TuneAllBlocks(); });
+    if (options_.block_epochs > 0) Stage("tune blocks", [&] { TuneAllBlocks(); });
     Stage("distil", [&] { TuneModel(); });
     Stage("save", [&] { Save(); });
     report_.peak_memory_bytes = PeakMemoryBytes();
@@ -104,7 +104,7 @@ class Job {
     settings.update({{"effort", Name(options_.effort)},
                      {"calibration_length", options_.calibration_length},
                      {"train", Name(options_.train)},
-                     {"block_epochs", settings_.block_epochs},
+                     {"block_epochs", options_.block_epochs},
                      {"distill_steps", OrNull(options_.distill_steps)},
                      {"distill_seconds", OrNull(options_.distill_seconds)},
                      {"seconds", OrNull(options_.seconds)},
@@ -172,14 +172,13 @@ class Job {
   }
 
   void TuneAllBlocks() {
-    const BlockTuningPlan plan{.epochs = settings_.block_epochs, .seed = options_.seed};
+    const BlockTuningPlan plan{.epochs = options_.block_epochs, .seed = options_.seed};
     report_.blocks = TuneBlocks(student_, dense_, importance_, FreshText(), plan, work_, pool_, progress_);
   }
 
   void TuneModel() {
     constexpr const char* kName = "distillation";
-    DistillOptions options{.learning_rate = StartsClose() ? 4e-3 : 1e-2,
-                           .trains_signs = options_.train == Training::kAll};
+    DistillOptions options{.trains_signs = options_.train == Training::kAll};
     if (options_.distill_seconds) {
       options.seconds = *options_.distill_seconds;
     } else if (options_.seconds) {
@@ -191,9 +190,6 @@ class Job {
     options.save = [&](const DistillState& state) { work_.Save(kName, ToCheckpoint(state)); };
     report_.distill = Distill(student_, dense_, FreshText(), options, pool_, progress_);
   }
-
-  // A student that is near to the original already would be thrown back by large steps.
-  bool StartsClose() const { return start_ || options_.prefix == Prefix::kCompressed; }
 
   // What the weights were fitted to already comes last: there the student is better than elsewhere, which
   // would mislead its tuning (docs/results.md).

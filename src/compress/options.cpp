@@ -16,13 +16,13 @@ std::string_view NameAt(std::initializer_list<std::string_view> names, Enum valu
 EffortSettings SettingsOf(Effort effort) {
   switch (effort) {
     case Effort::kFast:
-      return {.statistics_sequences = 32, .block_epochs = 0, .distill_steps = 128};
+      return {.statistics_sequences = 32, .distill_steps = 128};
     case Effort::kDefault:
-      return {.statistics_sequences = 64, .block_epochs = 4, .distill_steps = 2000};
+      return {.statistics_sequences = 64, .distill_steps = 2000};
     case Effort::kBest:
       break;
   }
-  return {.statistics_sequences = 128, .block_epochs = 8, .distill_steps = 12000};
+  return {.statistics_sequences = 128, .distill_steps = 12000};
 }
 
 std::string_view Name(Effort effort) {
@@ -44,11 +44,6 @@ std::string_view Name(Training training) {
 EffortSettings CompressOptions::Settings() const {
   EffortSettings settings = SettingsOf(effort);
   if (statistics_sequences > 0) settings.statistics_sequences = statistics_sequences;
-  if (block_epochs) {
-    settings.block_epochs = *block_epochs;
-  } else if (!start.empty()) {
-    settings.block_epochs = 0;  // what it gives is in the file already
-  }
   if (distill_steps) settings.distill_steps = *distill_steps;
   return settings;
 }

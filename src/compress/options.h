@@ -15,7 +15,6 @@ namespace addend {
 // What an effort level stands for where the options leave it open.
 struct EffortSettings {
   size_t statistics_sequences;
-  size_t block_epochs;
   size_t distill_steps;
 };
 EffortSettings SettingsOf(Effort effort);
@@ -53,8 +52,9 @@ struct CompressOptions {
   size_t statistics_sequences = 0;      // for importance and covariance; 0 = by effort
   DType embedding_type = DType::kQ8_0;  // of embedding and head, unless the source already takes fewer bits
   Training train = Training::kScales;
-  // How often block tuning goes through its sequences; 0 = no block tuning, none = by effort.
-  std::optional<size_t> block_epochs;
+  // How often block tuning goes through its sequences; 0 = no block tuning. For the same time the whole
+  // model's tuning brings more (docs/results.md), but it needs the whole model in memory.
+  size_t block_epochs = 0;
   // How long to tune the whole model: at most one of these; none = steps by effort. With steps the result
   // depends on the seed alone; with a time it also depends on how fast the machine is.
   std::optional<size_t> distill_steps;    // 0 = no tuning

@@ -149,8 +149,8 @@ double FactorizeSeconds(const Work& work) {
 
 double BlockTuningSeconds(const Work& work, const CompressPlan& plan) {
   // Four sign products and the gradients of the signs.
-  const double tokens = static_cast<double>(work.options.Settings().block_epochs * kBlockTuningSequences) *
-                        work.SequenceTokens();
+  const double tokens =
+      static_cast<double>(work.options.block_epochs * kBlockTuningSequences) * work.SequenceTokens();
   return tokens * 2 * 1.5 * plan.size.linear_bits / (kShareOfRate * work.rate);
 }
 

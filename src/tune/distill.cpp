@@ -16,9 +16,12 @@
 namespace addend {
 namespace {
 
-// Each sequence comes back so often, which saves the teacher's time for new ones; scales alone hardly
-// overfit.
-constexpr size_t kEpochs = 3;
+// Each sequence comes back so often at least, which saves the teacher's time for new ones; scales fit few
+// sequences too closely (docs/results.md).
+constexpr size_t kEpochs = 2;
+// The gains' learning rate for each nat of held-out KL at the start, and its limit: a student that is near to
+// the original would be thrown back by large steps (docs/results.md).
+constexpr double kRatePerNat = 2.5e-3, kMostRate = 1e-2;
 constexpr size_t kFewestSequences = 64;
 constexpr double kScalesAlone = 0.1;  // of the steps, at the beginning
 // How far noise alone takes a latent over the whole run: as a random walk, this much. A sign changes at 1.
@@ -83,6 +86,21 @@ class Distillation {
   }
 
   void TakeStep() {
+    const Matrix normed = TakeBatch();
+    const double begin = WallSeconds();
+    const double rate = RateFactor(state_.step, state_.total_steps);
+    const double loss = ForwardAndBackward(normed, SignsMove() ? rate * SignLearningRate() : 0);
+    const AdamParameter parameter{"gains", gains_.values, gains_.gradient, rate * LearningRate()};
+    adam_.Step(std::span(&parameter, 1));
+    gains_.Apply();
+    ++state_.step;
+    step_seconds_ += WallSeconds() - begin;
+    ++timed_steps_;
+    smoothed_loss_ = smoothed_loss_ == 0 ? loss : 0.9 * smoothed_loss_ + 0.1 * loss;
+  }
+
+  // Sets ids_ to the sequences of this step; returns what the teacher says about them.
+  Matrix TakeBatch() {
     const size_t length = text_.length;
     const size_t count = state_.total_steps > 0 ? SequencesFor(state_.total_steps) : text_.training.size();
     ids_.clear();
@@ -93,33 +111,37 @@ class Distillation {
       ids_.insert(ids_.end(), sequence.begin(), sequence.end());
       training_teacher_.Normed(index, normed.view().Rows(i * length, length));
     }
-    const double begin = WallSeconds();
-    const Matrix& hidden = trained_.Forward(ids_, length, &tape_, workspace_);
+    return normed;
+  }
+
+  // Sets the gradient of the gains; signs move as soon as their block's gradients are there. Returns the
+  // loss.
+  double ForwardAndBackward(const Matrix& normed, double sign_rate) {
+    const Matrix& hidden = trained_.Forward(ids_, text_.length, &tape_, workspace_);
     head_gradients_.SetZero();
     const double loss = trained_.head().KlDivergence(hidden, normed, training_teacher_.head(), &dx_,
                                                      &head_gradients_, workspace_);
     if (!std::isfinite(loss)) throw Error("distillation: the loss of step ", state_.step, " is not finite");
     gains_.SetGradient(head_gradients_);
-    const double rate = RateFactor(state_.step, state_.total_steps);
+    // While the number of steps is being decided, signs are trained at a rate of zero: it takes the same
+    // time.
     const bool wants_signs = signs_ && (state_.total_steps == 0 || SignsMove());
-    const double sign_rate = SignsMove() ? rate * SignLearningRate() : 0;
     const auto take_block = [&](size_t block, const BlockGradients& gradients) {
       gains_.SetGradient(block, gradients);
       if (wants_signs) signs_->Step(block, gradients, static_cast<float>(sign_rate), workspace_.pool);
     };
     trained_.Backward(tape_, &dx_, wants_signs, take_block, workspace_);
-    const AdamParameter parameter{"gains", gains_.values, gains_.gradient, rate * options_.learning_rate};
-    adam_.Step(std::span(&parameter, 1));
-    gains_.Apply();
-    ++state_.step;
-    step_seconds_ += WallSeconds() - begin;
-    ++timed_steps_;
-    smoothed_loss_ = state_.step == 1 || smoothed_loss_ == 0 ? loss : 0.9 * smoothed_loss_ + 0.1 * loss;
+    return loss;
   }
 
   bool SignsMove() const {
     return state_.total_steps > 0 &&
            static_cast<double>(state_.step) >= kScalesAlone * static_cast<double>(state_.total_steps);
+  }
+
+  double LearningRate() const {
+    if (options_.learning_rate > 0) return options_.learning_rate;
+    return std::min(kMostRate, kRatePerNat * state_.curve.front().held_out);
   }
 
   double SignLearningRate() const {

@@ -41,8 +41,8 @@ struct DistillOptions {
   double seconds =
       0;  // a time budget. What fits is measured on the first tenth of it, then fixed and part of the state.
   size_t batch = 2;  // sequences a step
-  // Both after a short warm-up; they fall linearly to zero in the second half.
-  double learning_rate = 1e-2;  // of the gains
+  // For their course see schedule.h.
+  double learning_rate = 0;  // of the gains; 0 = by the held-out KL at the start
   // Signs move after the first tenth of the steps, when the scales have settled.
   bool trains_signs = false;
   double sign_learning_rate = 0;  // of the latents; 0 = by the number of steps
