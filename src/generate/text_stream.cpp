@@ -38,13 +38,13 @@ std::string TextStream::Push(std::string_view bytes) {
   } else {
     certain = pending_.size() - HeldBack();
   }
-  const std::string text = ReplaceInvalidUtf8(std::string_view(pending_).substr(0, certain));
+  std::string text = ReplaceInvalidUtf8(std::string_view(pending_).substr(0, certain));
   pending_.erase(0, certain);
   return text;
 }
 
 std::string TextStream::Finish() {
-  const std::string text = stopped_ ? "" : ReplaceInvalidUtf8(pending_);
+  std::string text = stopped_ ? "" : ReplaceInvalidUtf8(pending_);
   pending_.clear();
   return text;
 }

@@ -201,7 +201,7 @@ std::string CheckBlas() {
   };
   ThreadPool one(1);
   for (const CheckCase& shape : kCases) {
-    const std::string wrong = CheckProduct(shape, one);
+    std::string wrong = CheckProduct(shape, one);
     if (!wrong.empty()) return wrong;
   }
   return "";

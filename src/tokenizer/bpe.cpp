@@ -143,6 +143,7 @@ bool Bpe::AppendBytes(std::string_view character, std::vector<TokenId>& symbols)
 }
 
 void Bpe::AppendSymbols(std::string_view word, std::vector<TokenId>& symbols) const {
+  const TokenId unknown = settings_.unknown.value_or(kNone);
   bool unknown_waits = false;
   for (size_t at = 0; at < word.size();) {
     const size_t begin = at;
@@ -150,7 +151,7 @@ void Bpe::AppendSymbols(std::string_view word, std::vector<TokenId>& symbols) co
         settings_.byte_level ? static_cast<uint8_t>(word[at++]) : NextCodePoint(word, at);
     const TokenId symbol = character < symbol_of_.size() ? symbol_of_[character] : kNone;
     if (symbol != kNone) {
-      if (unknown_waits) symbols.push_back(*settings_.unknown);
+      if (unknown_waits) symbols.push_back(unknown);
       unknown_waits = false;
       symbols.push_back(symbol);
       continue;
@@ -158,11 +159,11 @@ void Bpe::AppendSymbols(std::string_view word, std::vector<TokenId>& symbols) co
     // As in the reference, bytes go before an unknown that waits. That takes a vocabulary that lacks some
     // byte tokens.
     if (settings_.byte_fallback && AppendBytes(word.substr(begin, at - begin), symbols)) continue;
-    if (!settings_.unknown) continue;
-    if (unknown_waits && !settings_.fuse_unknown) symbols.push_back(*settings_.unknown);
+    if (unknown == kNone) continue;
+    if (unknown_waits && !settings_.fuse_unknown) symbols.push_back(unknown);
     unknown_waits = true;
   }
-  if (unknown_waits) symbols.push_back(*settings_.unknown);
+  if (unknown_waits) symbols.push_back(unknown);
 }
 
 void Bpe::Encode(std::string_view word, Scratch& scratch, std::vector<TokenId>& ids) const {

@@ -172,7 +172,8 @@ void WriteByteLevel(const TokenizerState& state, const TokenizerJson& json, Gguf
                                                      NormalizesToNfc(state.normalizer));
   if (!name.empty()) metadata.Set(kPre, std::string(name));
   std::vector<std::string> merges;
-  for (const auto& [left, right] : json.merges) merges.push_back(left + " " + right);
+  merges.reserve(json.merges.size());
+  for (const auto& [left, right] : json.merges) merges.emplace_back(left).append(" ").append(right);
   metadata.Set(kMerges, GgufArray(std::move(merges)));
 }
 
@@ -206,7 +207,7 @@ void WriteSettings(const TokenizerState& state, GgufMetadata& metadata) {
     metadata.Set(kEosId, *settings.eos);
     metadata.Set(kAddEos, contains(state.suffix, *settings.eos));
   }
-  if (state.bpe.settings().unknown) metadata.Set(kUnknownId, *state.bpe.settings().unknown);
+  if (const auto& unknown = state.bpe.settings().unknown) metadata.Set(kUnknownId, *unknown);
   metadata.Set(kEndIds, GgufArray(state.end_tokens));
   if (!settings.chat_template.empty()) metadata.Set(kChatTemplate, settings.chat_template);
 }

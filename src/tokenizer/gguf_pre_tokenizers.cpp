@@ -96,6 +96,7 @@ std::string_view GgufPreTokenizerName(const PreTokenizer& pre_tokenizer, bool ig
 
 PreTokenizer MakePreTokenizer(const GgufPreTokenizer& named) {
   std::vector<PreTokenizer::Step> steps;
+  steps.reserve(named.patterns.size());
   for (const std::string_view pattern : named.patterns)
     steps.emplace_back(PreTokenizer::Split{Regex(pattern, named.name)});
   return PreTokenizer(std::move(steps), /*byte_level=*/true);
