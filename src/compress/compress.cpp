@@ -156,7 +156,9 @@ class Job {
   ModelImportance Importance() {
     constexpr const char* kName = "importance";
     if (work_.Has(kName)) return ImportanceFrom(work_.Load(kName), dense_);
-    ModelImportance importance = MeasureImportance(dense_, StatisticsSequences(), pool_, progress_);
+    const SequenceSpan sequences = StatisticsSequences();
+    ModelImportance importance =
+        MeasureImportance(dense_, sequences.first(ImportanceSequences(sequences.size())), pool_, progress_);
     work_.Save(kName, ToCheckpoint(importance));
     return importance;
   }

@@ -72,7 +72,8 @@ ChannelScores ModelFactorizer::PilotScores() const {
   const double generous = std::min(kMaxBits, kGenerousRate * options_.bits);
   const Allocation allocation = UniformAllocation(dense_, generous);
   const FactorizedModel pilot = Factorize({"allocate", "pilot.", allocation, Effort::kFast});
-  return MeasureChannelScores(pilot.model, sequences_, pool_, progress_);
+  const SequenceSpan sequences = sequences_.first(ImportanceSequences(sequences_.size()));
+  return MeasureChannelScores(pilot.model, sequences, pool_, progress_);
 }
 
 FactorizedModel ModelFactorizer::Factorize(const Allocation& allocation) const {

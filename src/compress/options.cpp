@@ -1,5 +1,6 @@
 #include "compress/options.h"
 
+#include <algorithm>
 #include <initializer_list>
 
 namespace addend {
@@ -11,18 +12,26 @@ std::string_view NameAt(std::initializer_list<std::string_view> names, Enum valu
   return names.begin()[static_cast<size_t>(value)];
 }
 
+// Written by the model for tuning alone.
+constexpr size_t kFreshSequences = 32;
+
 }  // namespace
 
 EffortSettings SettingsOf(Effort effort) {
   switch (effort) {
     case Effort::kFast:
-      return {.statistics_sequences = 32, .distill_steps = 128};
+      return {.statistics_sequences = 64, .distill_steps = 128};
     case Effort::kDefault:
-      return {.statistics_sequences = 64, .distill_steps = 2000};
+      return {.statistics_sequences = 128, .distill_steps = 2000};
     case Effort::kBest:
       break;
   }
-  return {.statistics_sequences = 128, .distill_steps = 12000};
+  return {.statistics_sequences = 256, .distill_steps = 12000};
+}
+
+size_t ImportanceSequences(size_t statistics_sequences) {
+  constexpr size_t kEnough = 32;
+  return std::min(statistics_sequences, std::max(kEnough, statistics_sequences / 4));
 }
 
 std::string_view Name(Effort effort) {
@@ -51,7 +60,7 @@ EffortSettings CompressOptions::Settings() const {
 CalibrationOptions CompressOptions::TextOptions() const {
   CalibrationOptions text{.length = calibration_length, .seed = seed};
   // Sampling is slow, and more of it helps little.
-  if (calibration.empty()) text.max_sequences = 2 * Settings().statistics_sequences;
+  if (calibration.empty()) text.max_sequences = Settings().statistics_sequences + kFreshSequences;
   return text;
 }
 

@@ -18,6 +18,9 @@ struct EffortSettings {
   size_t distill_steps;
 };
 EffortSettings SettingsOf(Effort effort);
+// How many of so many sequences the importances are measured on: means over single inputs and outputs settle
+// sooner than covariances, and cost a backward pass.
+size_t ImportanceSequences(size_t statistics_sequences);
 std::string_view Name(Effort effort);  // "fast", "default", "best"
 
 enum class AllocationPolicy {
@@ -44,12 +47,12 @@ struct CompressOptions {
   Path start;
   double bits = 1.0;  // average over the linear layers, scales included
   AllocationPolicy allocation = AllocationPolicy::kMarginal;
-  Prefix prefix = Prefix::kDense;
+  Prefix prefix = Prefix::kCompressed;
   Effort effort = Effort::kDefault;
   std::string method = "dbf";
   std::vector<Path> calibration;        // text files; empty: text that the model itself generates
   size_t calibration_length = 512;      // tokens in a sequence
-  size_t statistics_sequences = 0;      // for importance and covariance; 0 = by effort
+  size_t statistics_sequences = 0;      // for covariances; 0 = by effort
   DType embedding_type = DType::kQ8_0;  // of embedding and head, unless the source already takes fewer bits
   Training train = Training::kScales;
   // How often block tuning goes through its sequences; 0 = no block tuning. For the same time the whole

@@ -106,7 +106,8 @@ double TextSeconds(const Work& work) {
 // Forward, forward again with activations, backward.
 double StatisticsSeconds(const Work& work) {
   const double of_a_token = 2 * work.Weights() * 4 + 2 * work.Head() * 2;
-  return work.StatisticsTokens() * of_a_token / (kShareOfRate * work.rate);
+  const double tokens = static_cast<double>(ImportanceSequences(work.sequences)) * work.SequenceTokens();
+  return tokens * of_a_token / (kShareOfRate * work.rate);
 }
 
 // Once through all blocks for their covariances.
