@@ -43,7 +43,8 @@ void AddTuningOptions(CLI::App& app, CompressArguments& arguments) {
             "how many are measured; 0 = by effort");
   AddChoice(app, "--effort", options.effort, ByName({Effort::kFast, Effort::kDefault, Effort::kBest}),
             "time for quality");
-  AddChoice(app, "--train", options.train, ByName({Training::kScales, Training::kAll}), "what tuning moves");
+  AddChoice(app, "--train", options.train, ByName({Training::kScales, Training::kAll}), "what tuning moves")
+      ->default_str("by effort");
   AddNumber(app, "--block-epochs", options.block_epochs, {0, 1000}, "passes of tuning block by block before");
   CLI::Option* time = AddDuration(app, "--time", options.seconds, "90s, 5m, 2h for everything together")
                           ->default_str("by effort");

@@ -128,15 +128,12 @@ Choices<T> ByName(std::initializer_list<T> values) {
   return choices;
 }
 
-// One of a few names; the help lists them, and shows the one for the value that is there now as the default.
-template <typename T>
-CLI::Option* AddChoice(CLI::App& app, const std::string& names, T& value,
-                       const std::type_identity_t<Choices<T>>& choices, const std::string& help) {
-  std::string list, now;
-  for (const auto& [name, choice] : choices) {
-    list += (list.empty() ? "" : ", ") + name;
-    if (choice == value) now = name;
-  }
+// What the two below share: the help lists the names, and shows no default.
+template <typename Value, typename T>
+CLI::Option* AddChoiceInto(CLI::App& app, const std::string& names, Value& value, const Choices<T>& choices,
+                           const std::string& help) {
+  std::string list;
+  for (const auto& [name, choice] : choices) list += (list.empty() ? "" : ", ") + name;
   const auto parse = [names, choices, list, &value](const std::string& text) {
     for (const auto& [name, choice] : choices) {
       if (name != text) continue;
@@ -145,9 +142,25 @@ CLI::Option* AddChoice(CLI::App& app, const std::string& names, T& value,
     }
     throw UsageError(names, ": '", text, "' is not one of ", list);
   };
-  return app.add_option_function<std::string>(names, parse, help + ": " + list)
-      ->type_name("NAME")
-      ->default_str(now);
+  return app.add_option_function<std::string>(names, parse, help + ": " + list)->type_name("NAME");
+}
+
+// One of a few names, or none.
+template <typename T>
+CLI::Option* AddChoice(CLI::App& app, const std::string& names, std::optional<T>& value,
+                       const std::type_identity_t<Choices<T>>& choices, const std::string& help) {
+  return AddChoiceInto(app, names, value, choices, help);
+}
+
+// One of a few names; the one for the value that is there now is the default.
+template <typename T>
+CLI::Option* AddChoice(CLI::App& app, const std::string& names, T& value,
+                       const std::type_identity_t<Choices<T>>& choices, const std::string& help) {
+  std::string now;
+  for (const auto& [name, choice] : choices) {
+    if (choice == value) now = name;
+  }
+  return AddChoiceInto(app, names, value, choices, help)->default_str(now);
 }
 
 }  // namespace addend

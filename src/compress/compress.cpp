@@ -103,7 +103,7 @@ class Job {
     settings.update(start_ ? Json{{"start", start_->recipe}} : FactorizationSettings());
     settings.update({{"effort", Name(options_.effort)},
                      {"calibration_length", options_.calibration_length},
-                     {"train", Name(options_.train)},
+                     {"train", Name(settings_.train)},
                      {"block_epochs", options_.block_epochs},
                      {"distill_steps", OrNull(options_.distill_steps)},
                      {"distill_seconds", OrNull(options_.distill_seconds)},
@@ -180,7 +180,7 @@ class Job {
 
   void TuneModel() {
     constexpr const char* kName = "distillation";
-    DistillOptions options{.trains_signs = options_.train == Training::kAll};
+    DistillOptions options{.trains_signs = settings_.train == Training::kAll};
     if (options_.distill_seconds) {
       options.seconds = *options_.distill_seconds;
     } else if (options_.seconds) {

@@ -20,13 +20,13 @@ constexpr size_t kFreshSequences = 32;
 EffortSettings SettingsOf(Effort effort) {
   switch (effort) {
     case Effort::kFast:
-      return {.statistics_sequences = 64, .distill_steps = 128};
+      return {.statistics_sequences = 64, .train = Training::kScales, .distill_steps = 128};
     case Effort::kDefault:
-      return {.statistics_sequences = 128, .distill_steps = 2000};
+      return {.statistics_sequences = 128, .train = Training::kAll, .distill_steps = 2000};
     case Effort::kBest:
       break;
   }
-  return {.statistics_sequences = 256, .distill_steps = 12000};
+  return {.statistics_sequences = 256, .train = Training::kAll, .distill_steps = 12000};
 }
 
 size_t ImportanceSequences(size_t statistics_sequences) {
@@ -53,6 +53,7 @@ std::string_view Name(Training training) {
 EffortSettings CompressOptions::Settings() const {
   EffortSettings settings = SettingsOf(effort);
   if (statistics_sequences > 0) settings.statistics_sequences = statistics_sequences;
+  if (train) settings.train = *train;
   if (distill_steps) settings.distill_steps = *distill_steps;
   return settings;
 }

@@ -12,9 +12,14 @@
 
 namespace addend {
 
+// What tuning moves.
+enum class Training { kScales, kAll };     // all: signs too
+std::string_view Name(Training training);  // "scales", "all"
+
 // What an effort level stands for where the options leave it open.
 struct EffortSettings {
   size_t statistics_sequences;
+  Training train;
   size_t distill_steps;
 };
 EffortSettings SettingsOf(Effort effort);
@@ -37,10 +42,6 @@ enum class Prefix {
 };
 std::string_view Name(Prefix prefix);  // "dense", "compressed"
 
-// What tuning moves.
-enum class Training { kScales, kAll };     // all: signs too
-std::string_view Name(Training training);  // "scales", "all"
-
 struct CompressOptions {
   // A compressed form of the same model to go on from: then there is only tuning, and what is about rates and
   // factorization below does not count. Empty: from the dense model.
@@ -54,7 +55,7 @@ struct CompressOptions {
   size_t calibration_length = 512;      // tokens in a sequence
   size_t statistics_sequences = 0;      // for covariances; 0 = by effort
   DType embedding_type = DType::kQ8_0;  // of embedding and head, unless the source already takes fewer bits
-  Training train = Training::kScales;
+  std::optional<Training> train;        // none = by effort: signs take long before they pay
   // How often block tuning goes through its sequences; 0 = no block tuning. For the same time the whole
   // model's tuning brings more (docs/results.md), but it needs the whole model in memory.
   size_t block_epochs = 0;

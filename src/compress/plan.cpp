@@ -162,7 +162,7 @@ double DistillSeconds(const Work& work, const CompressPlan& plan) {
   const CompressOptions& options = work.options;
   if (options.distill_seconds) return *options.distill_seconds;
   if (options.seconds) return std::max(0.0, *options.seconds - plan.Seconds());
-  const double of_signs = (options.train == Training::kAll ? 1.5 : 0.5) * plan.size.linear_bits;
+  const double of_signs = (options.Settings().train == Training::kAll ? 1.5 : 0.5) * plan.size.linear_bits;
   const double of_a_token = 2 * (3 * work.Head() + of_signs + work.Weights());
   const double tokens =
       static_cast<double>(options.Settings().distill_steps * DistillOptions().batch) * work.SequenceTokens();

@@ -25,7 +25,7 @@ constexpr double kRatePerNat = 2.5e-3, kMostRate = 1e-2;
 constexpr size_t kFewestSequences = 64;
 constexpr double kScalesAlone = 0.1;  // of the steps, at the beginning
 // How far noise alone takes a latent over the whole run: as a random walk, this much. A sign changes at 1.
-constexpr double kSignTravel = 0.4;
+constexpr double kSignTravel = 0.2;
 constexpr size_t kHeldOutChecks = 5;  // over the whole run, beside the one before it
 
 class Distillation {
