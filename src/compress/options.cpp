@@ -22,11 +22,11 @@ EffortSettings SettingsOf(Effort effort) {
     case Effort::kFast:
       return {.statistics_sequences = 64, .train = Training::kScales, .distill_steps = 128};
     case Effort::kDefault:
-      return {.statistics_sequences = 128, .train = Training::kAll, .distill_steps = 2000};
+      return {.statistics_sequences = 128, .train = Training::kAll, .distill_steps = 1000};
     case Effort::kBest:
       break;
   }
-  return {.statistics_sequences = 256, .train = Training::kAll, .distill_steps = 12000};
+  return {.statistics_sequences = 256, .train = Training::kAll, .distill_steps = 8000};
 }
 
 size_t ImportanceSequences(size_t statistics_sequences) {
