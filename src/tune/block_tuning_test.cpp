@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/random.h"
 #include "support.h"
 #include "train/train_block.h"
@@ -37,7 +39,7 @@ void Disturb(Block& block) {
     auto& factors = std::get<FactoredWeight>(linear.weight);
     for (float& scale : factors.mid) scale *= 1 + 0.5f * rng.Normal();
     for (size_t i = 0; i < factors.A.rows(); ++i) {
-      factors.A.Row(i)[0] ^= uint64_t{1} << rng.Below(factors.rank());  // rank < 64
+      factors.A.Row(i)[0] ^= uint64_t{1} << rng.Below(std::min<uint64_t>(factors.rank(), 64));
     }
   }
 }
