@@ -1,6 +1,7 @@
 // What the settings of block tuning are worth: tunes the blocks of a factorised file one after the other.
 //   env -u OPENBLAS_CORETYPE build/release/bench/bench_blocks DENSE FILE --text a.txt b.txt [--sequences 64]
-//     [--epochs 4] [--batch 4] [--rate 1e-2] [--sign-rate 1e-2] [--blocks 30] [--length 512] [--seed 1]
+//     [--epochs 4] [--batch 1] [--rate 1e-2] [--sign-rate R] [--no-signs] [--blocks 30] [--length 512]
+//     [--seed 1]
 //     [-t THREADS] [-o OUT]
 // FILE is what `addend compress --distill-time 0` wrote. Columns: block, relative weighted error on held-out
 // text before and after, the same on the text that it was tuned on, signs changed, seconds. Then the KL
@@ -85,6 +86,7 @@ int main(int argc, char** argv) {
   app.add_option("--epochs", arguments.tuning.epochs);
   app.add_option("--batch", arguments.tuning.batch);
   app.add_option("--rate", arguments.tuning.learning_rate);
+  app.add_flag("!--no-signs", arguments.tuning.trains_signs);
   app.add_option("--sign-rate", arguments.tuning.sign_learning_rate);
   app.add_option("--blocks", arguments.blocks);
   app.add_option("--length", arguments.calibration.length);

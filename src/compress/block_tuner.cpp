@@ -47,7 +47,8 @@ std::vector<BlockReport> TuneBlocks(Model& student, const Model& dense, const Mo
                          .held_out = {inputs.Rows(training, held_out), targets.Rows(training, held_out)},
                          .channel_weights = channel_weights};
     const BlockTuningResult result =
-        TuneBlock(student.config, student.blocks[b], task, {.epochs = plan.epochs, .seed = plan.seed}, pool);
+        TuneBlock(student.config, student.blocks[b], task,
+                  {.epochs = plan.epochs, .trains_signs = plan.trains_signs, .seed = plan.seed}, pool);
     work.Save(NameOf(b), ToCheckpoint(TunedBlock{.weights = WeightsOf(student.blocks[b]),
                                                  .report = {.block = b,
                                                             .error_before = result.before,

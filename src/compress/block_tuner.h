@@ -16,6 +16,7 @@ inline constexpr size_t kBlockTuningSequences = 128;
 
 struct BlockTuningPlan {
   size_t epochs = 0;
+  bool trains_signs = true;
   uint64_t seed = 1;
 };
 

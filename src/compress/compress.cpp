@@ -174,7 +174,9 @@ class Job {
   }
 
   void TuneAllBlocks() {
-    const BlockTuningPlan plan{.epochs = options_.block_epochs, .seed = options_.seed};
+    const BlockTuningPlan plan{.epochs = options_.block_epochs,
+                               .trains_signs = settings_.train == Training::kAll,
+                               .seed = options_.seed};
     report_.blocks = TuneBlocks(student_, dense_, importance_, FreshText(), plan, work_, pool_, progress_);
   }
 

@@ -30,7 +30,7 @@ class BlockTuning {
         trained_{TrainBlock(config, block, task.index)},
         gains_(trained_),
         rng_(options.seed, "block " + std::to_string(task.index)) {
-    if (options.sign_learning_rate > 0) signs_.emplace(trained_, std::span(&block, 1));
+    if (options.trains_signs) signs_.emplace(trained_, std::span(&block, 1));
     gradients_ = trained_.front().MakeGradients(/*wants_weights=*/signs_.has_value());
     training_ = WithTokenWeights(task.training);
     held_out_ = WithTokenWeights(task.held_out);
@@ -154,9 +154,13 @@ class BlockTuning {
     adam_.Step(std::span(&parameter, 1));
     gains_.Apply();
     if (signs_) {
-      signs_->Step(0, gradients_, static_cast<float>(rate * options_.sign_learning_rate), workspace_.pool);
+      signs_->Step(0, gradients_, static_cast<float>(rate * SignRate()), workspace_.pool);
     }
     ++step_;
+  }
+
+  double SignRate() const {
+    return options_.sign_learning_rate > 0 ? options_.sign_learning_rate : SignLearningRate(total_steps_);
   }
 
   // Turns outputs of the training sequences from token `first` on into the gradient of the mean relative

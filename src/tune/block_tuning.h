@@ -26,10 +26,12 @@ struct BlockTask {
 
 struct BlockTuningOptions {
   size_t epochs = 4;
-  size_t batch = 4;                  // sequences a step
-  double learning_rate = 1e-2;       // of the gains; for its course see schedule.h
-  double sign_learning_rate = 1e-2;  // of the latents; 0 = signs stay
-  uint64_t seed = 1;                 // of the order of the sequences
+  size_t batch = 1;  // sequences a step
+  // For their course see schedule.h.
+  double learning_rate = 1e-2;  // of the gains
+  bool trains_signs = true;
+  double sign_learning_rate = 0;  // of the latents; 0 = by the number of steps
+  uint64_t seed = 1;              // of the order of the sequences
 };
 
 // Weighted squared errors relative to the weighted squares of the targets.

@@ -86,7 +86,7 @@ class BlockTuningTest : public ::testing::Test {
 TEST_F(BlockTuningTest, ScalesAndSignsBringTheOutputsCloser) {
   Block scales_only = disturbed_, both = scales_only;
   const BlockTuningResult without =
-      Tune(scales_only, {.epochs = 40, .batch = 2, .learning_rate = 0.05, .sign_learning_rate = 0});
+      Tune(scales_only, {.epochs = 40, .batch = 2, .learning_rate = 0.05, .trains_signs = false});
   EXPECT_LT(without.after, 0.3 * without.before);
   EXPECT_EQ(without.changed_signs, 0u);
   const BlockTuningResult with =

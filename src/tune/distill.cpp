@@ -24,8 +24,6 @@ constexpr size_t kEpochs = 2;
 constexpr double kRatePerNat = 2.5e-3, kMostRate = 1e-2;
 constexpr size_t kFewestSequences = 64;
 constexpr double kScalesAlone = 0.1;  // of the steps, at the beginning
-// How far noise alone takes a latent over the whole run: as a random walk, this much. A sign changes at 1.
-constexpr double kSignTravel = 0.2;
 constexpr size_t kHeldOutChecks = 5;  // over the whole run, beside the one before it
 
 class Distillation {
@@ -89,7 +87,7 @@ class Distillation {
     const Matrix normed = TakeBatch();
     const double begin = WallSeconds();
     const double rate = RateFactor(state_.step, state_.total_steps);
-    const double loss = ForwardAndBackward(normed, SignsMove() ? rate * SignLearningRate() : 0);
+    const double loss = ForwardAndBackward(normed, SignsMove() ? rate * SignRate() : 0);
     const AdamParameter parameter{"gains", gains_.values, gains_.gradient, rate * LearningRate()};
     adam_.Step(std::span(&parameter, 1));
     gains_.Apply();
@@ -139,14 +137,14 @@ class Distillation {
            static_cast<double>(state_.step) >= kScalesAlone * static_cast<double>(state_.total_steps);
   }
 
+  double SignRate() const {
+    return options_.sign_learning_rate > 0 ? options_.sign_learning_rate
+                                           : SignLearningRate(state_.total_steps);
+  }
+
   double LearningRate() const {
     if (options_.learning_rate > 0) return options_.learning_rate;
     return std::min(kMostRate, kRatePerNat * state_.curve.front().held_out);
-  }
-
-  double SignLearningRate() const {
-    if (options_.sign_learning_rate > 0) return options_.sign_learning_rate;
-    return kSignTravel / std::sqrt(static_cast<double>(state_.total_steps));
   }
 
   // With a time budget: after a tenth of it and a few steps, how many the whole will hold. True when it was
