@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a fresh Debian 12 machine to a compressed language model that speaks: installs packages, builds, fetches
 # SmolLM2-135M-Instruct, compresses it, evaluates original and result on text that neither calibration nor tuning has seen, and
-# lets both go on with the same sentence. About 14 minutes on 2 cores; safe to repeat, and a repeat after a break goes on.
+# lets both go on with the same sentence. About 20 minutes on 2 cores; safe to repeat, and a repeat after a break goes on.
 #   scripts/demo.sh                              the whole of it
 #   scripts/demo.sh --model PATH --bits 1.0      another model (Hugging Face folder or GGUF file), another rate
 set -euo pipefail
