@@ -4,25 +4,19 @@
 //     [--skip 32] [-t THREADS] [-o OUT]
 // FILE is what `addend compress --distill-time 0` wrote. Columns: step, seconds, KL on held-out text (nats a
 // token).
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <string>
-#include <vector>
 
 #include "base/progress.h"
 #include "linalg/gemm.h"
 #include "tune/distill.h"
+#include "tuning_bench.h"
 
 namespace addend {
 namespace {
 
-struct Arguments {
-  std::string dense, file, out;
-  std::vector<std::string> texts;
-  CalibrationOptions calibration;
+struct Arguments : TuningArguments {
   DistillOptions distill;
-  size_t threads = 0;
   std::ptrdiff_t skip = 0;  // sequences that the factorization has seen
 };
 
@@ -30,8 +24,7 @@ void Run(const Arguments& arguments) {
   ThreadPool pool(arguments.threads);
   const Model dense = LoadModel(arguments.dense);
   Model student = LoadModel(arguments.file);
-  const std::vector<Path> texts(arguments.texts.begin(), arguments.texts.end());
-  CalibrationText text = ReadCalibrationText(texts, LoadTokenizer(arguments.dense), arguments.calibration);
+  CalibrationText text = arguments.ReadText();
   std::ranges::rotate(text.training, text.training.begin() + arguments.skip);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::printf("%zu threads, OpenBLAS kernels: %s; %zu sequences of %zu tokens, %zu held out\n", pool.size(),
@@ -43,7 +36,7 @@ void Run(const Arguments& arguments) {
   }
   std::printf("%.1f s, %.1f CPU s, %zu signs changed\n", WallSeconds() - begin, CpuSeconds() - cpu,
               result.changed_signs);
-  if (!arguments.out.empty()) SaveModel(student, arguments.out);
+  arguments.Save(student);
 }
 
 }  // namespace
@@ -52,20 +45,14 @@ void Run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   addend::Arguments arguments;
   CLI::App app;
-  app.add_option("dense", arguments.dense)->required();
-  app.add_option("file", arguments.file)->required();
-  app.add_option("--text", arguments.texts)->required();
+  arguments.AddTo(app);
   app.add_option("--steps", arguments.distill.steps)->required();
   app.add_option("--batch", arguments.distill.batch);
   app.add_option("--rate", arguments.distill.learning_rate);
   app.add_flag("--signs", arguments.distill.trains_signs);
   app.add_option("--sign-rate", arguments.distill.sign_learning_rate);
-  app.add_option("--length", arguments.calibration.length);
   app.add_option("--sequences", arguments.calibration.max_sequences);
-  app.add_option("--seed", arguments.calibration.seed);
   app.add_option("--skip", arguments.skip);
-  app.add_option("-t,--threads", arguments.threads);
-  app.add_option("-o", arguments.out);
   CLI11_PARSE(app, argc, argv);
   addend::Run(arguments);
 }

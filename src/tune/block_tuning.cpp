@@ -7,6 +7,7 @@
 
 #include "base/interrupt.h"
 #include "base/random.h"
+#include "calibrate/prefix_stream.h"
 #include "calibrate/sequences.h"
 #include "train/adam.h"
 #include "train/train_block.h"
@@ -32,13 +33,14 @@ class BlockTuning {
         rng_(options.seed, "block " + std::to_string(task.index)) {
     if (options.trains_signs) signs_.emplace(trained_, std::span(&block, 1));
     gradients_ = trained_.front().MakeGradients(/*wants_weights=*/signs_.has_value());
-    training_ = WithTokenWeights(task.training);
-    held_out_ = WithTokenWeights(task.held_out);
+    training_ = Weighted(task.training, TokenErrors(task.training));
+    const std::vector<double> errors = TokenErrors(task.held_out);
+    held_out_ = Weighted(task.held_out, errors);
+    Keep(held_out_.Sum(errors));
   }
 
   BlockTuningResult Run() {
-    BlockTuningResult result{.before = MeasureError(held_out_), .training_before = MeasureError(training_)};
-    Keep(result.before);
+    BlockTuningResult result{.before = best_};
     const size_t sequences = task_.training.inputs.rows / task_.length;
     const size_t batches = (sequences + options_.batch - 1) / options_.batch;
     total_steps_ = options_.epochs * batches;
@@ -50,47 +52,43 @@ class BlockTuning {
         ThrowIfInterrupted();
         Step(std::span(order).subspan(first, std::min(options_.batch, sequences - first)));
       }
-      const double error = MeasureError(held_out_);
+      const double error = held_out_.Sum(TokenErrors(task_.held_out));
       if (error < best_) Keep(error);
     }
     gains_.values = best_gains_;
     gains_.Apply();
-    if (signs_) signs_->Restore(best_latents_);
-    result.after = best_;
-    result.training_after = MeasureError(training_);
     CopyScales(trained_, std::span(&block_, 1));
-    if (signs_) result.changed_signs = ReplaceSigns(signs_->Signs(), std::span(&block_, 1));
+    if (signs_) result.changed_signs = ReplaceSigns(best_signs_, std::span(&block_, 1));
+    result.after = best_;
     return result;
   }
 
  private:
-  struct Examples {
-    BlockExamples rows;
-    std::vector<float> token_weights;
+  // How errors of tokens make one error.
+  struct Weights {
+    std::vector<float> tokens;
     double scale = 0;  // one over the weighted squares of the targets
+
+    double Sum(const std::vector<double>& errors) const {
+      return scale * std::inner_product(errors.begin(), errors.end(), tokens.begin(), 0.0);
+    }
   };
 
-  Examples WithTokenWeights(const BlockExamples& rows) {
-    const size_t tokens = rows.inputs.rows;
-    Examples examples{.rows = rows, .token_weights = std::vector<float>(tokens, 1.0f), .scale = 1};
-    std::vector<float> errors(tokens);
-    ForGroups(examples, [&](size_t first, ConstMatrixView outputs) {
-      for (size_t t = 0; t < outputs.rows; ++t) {
-        errors[first + t] = static_cast<float>(SquaredError(outputs.Row(t), rows.targets.Row(first + t)));
-      }
-    });
-    std::vector<float> sorted = errors;
-    const auto middle = sorted.begin() + static_cast<ptrdiff_t>(tokens / 2);
+  // `errors`: of the tokens at the start.
+  Weights Weighted(const BlockExamples& examples, const std::vector<double>& errors) const {
+    std::vector<double> sorted = errors;
+    const auto middle = sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 2);
     std::ranges::nth_element(sorted, middle);
-    const std::vector<float> nothing(rows.targets.cols);
+    const double most = kFarOff * *middle;
+    const std::vector<float> nothing(examples.targets.cols);
+    Weights weights;
     double squares = 0;
-    for (size_t t = 0; t < tokens; ++t) {
-      const double most = kFarOff * *middle;
-      if (errors[t] > most) examples.token_weights[t] = static_cast<float>(most / errors[t]);
-      squares += examples.token_weights[t] * SquaredError(nothing, rows.targets.Row(t));
+    for (size_t t = 0; t < errors.size(); ++t) {
+      weights.tokens.push_back(errors[t] > most ? static_cast<float>(most / errors[t]) : 1.0f);
+      squares += weights.tokens[t] * SquaredError(nothing, examples.targets.Row(t));
     }
-    examples.scale = squares > 0 ? 1 / squares : 0;
-    return examples;
+    if (squares > 0) weights.scale = 1 / squares;
+    return weights;
   }
 
   double SquaredError(std::span<const float> output, std::span<const float> target) const {
@@ -102,35 +100,27 @@ class BlockTuning {
     return sum;
   }
 
-  // Calls work(first token, outputs) for groups of sequences.
-  template <typename Work>
-  void ForGroups(const Examples& examples, Work&& work) {
-    const size_t group = kSequencesInFlight * task_.length, tokens = examples.rows.inputs.rows;
+  // Of each token as the block is now.
+  std::vector<double> TokenErrors(const BlockExamples& examples) {
+    const size_t group = kSequencesInFlight * task_.length, tokens = examples.inputs.rows;
+    std::vector<double> errors;
     Matrix outputs;
     for (size_t first = 0; first < tokens; first += group) {
       const size_t count = std::min(group, tokens - first);
-      outputs.Reshape(count, examples.rows.inputs.cols);
-      trained_.front().Forward(examples.rows.inputs.Rows(first, count), task_.length, outputs, nullptr,
+      outputs.Reshape(count, examples.inputs.cols);
+      trained_.front().Forward(examples.inputs.Rows(first, count), task_.length, outputs, nullptr,
                                workspace_);
-      work(first, outputs);
-    }
-  }
-
-  double MeasureError(const Examples& examples) {
-    double sum = 0;
-    ForGroups(examples, [&](size_t first, ConstMatrixView outputs) {
-      for (size_t t = 0; t < outputs.rows; ++t) {
-        sum += examples.token_weights[first + t] *
-               SquaredError(outputs.Row(t), examples.rows.targets.Row(first + t));
+      for (size_t t = 0; t < count; ++t) {
+        errors.push_back(SquaredError(outputs.Row(t), examples.targets.Row(first + t)));
       }
-    });
-    return examples.scale * sum;
+    }
+    return errors;
   }
 
   void Keep(double error) {
     best_ = error;
     best_gains_ = gains_.values;
-    if (signs_) best_latents_ = signs_->States();
+    if (signs_) best_signs_ = signs_->Signs();
   }
 
   void Step(std::span<const size_t> sequences) {
@@ -150,27 +140,22 @@ class BlockTuning {
     trained.Backward(inputs_, tape_, d_outputs_, d_outputs_, &gradients_, workspace_);
     const double rate = RateFactor(step_, total_steps_);
     gains_.SetGradient(0, gradients_);
-    const AdamParameter parameter{"gains", gains_.values, gains_.gradient, rate * options_.learning_rate};
-    adam_.Step(std::span(&parameter, 1));
-    gains_.Apply();
+    gains_.Step(adam_, rate * options_.learning_rate);
     if (signs_) {
-      signs_->Step(0, gradients_, static_cast<float>(rate * SignRate()), workspace_.pool);
+      const double sign_rate = rate * SignLearningRate(options_.sign_learning_rate, total_steps_);
+      signs_->Step(0, gradients_, static_cast<float>(sign_rate), workspace_.pool);
     }
     ++step_;
-  }
-
-  double SignRate() const {
-    return options_.sign_learning_rate > 0 ? options_.sign_learning_rate : SignLearningRate(total_steps_);
   }
 
   // Turns outputs of the training sequences from token `first` on into the gradient of the mean relative
   // error.
   void SetOutputGradient(size_t first, MatrixView outputs) const {
-    const double scale = training_.scale * static_cast<double>(training_.token_weights.size());
+    const double scale = training_.scale * static_cast<double>(training_.tokens.size());
     for (size_t t = 0; t < outputs.rows; ++t) {
       const std::span<float> output = outputs.Row(t);
       const std::span<const float> target = task_.training.targets.Row(first + t);
-      const float weight = static_cast<float>(scale) * training_.token_weights[first + t];
+      const float weight = static_cast<float>(scale) * training_.tokens[first + t];
       for (size_t c = 0; c < output.size(); ++c) {
         output[c] = weight * task_.channel_weights[c] * (output[c] - target[c]);
       }
@@ -187,20 +172,48 @@ class BlockTuning {
   BlockGradients gradients_;
   Adam adam_;
   Rng rng_;
-  Examples training_, held_out_;
+  Weights training_, held_out_;
   size_t step_ = 0, total_steps_ = 0;
   double best_ = 0;
   std::vector<float> best_gains_;
-  std::vector<SignLatents::State> best_latents_;
+  std::vector<SignMatrix> best_signs_;
   Matrix inputs_, d_outputs_;
   BlockTape tape_;
 };
+
+// Of squared errors of the hidden states behind a block. What `down` gives is added to them as it is, except
+// behind a norm; there all channels count alike.
+std::vector<float> ChannelWeights(const ModelConfig& config, const BlockImportance& importance) {
+  if (config.post_norms) return std::vector<float>(config.hidden, 1.0f);
+  return importance[static_cast<size_t>(LinearKind::kDown)].output;
+}
 
 }  // namespace
 
 BlockTuningResult TuneBlock(const ModelConfig& config, Block& block, const BlockTask& task,
                             const BlockTuningOptions& options, ThreadPool& pool) {
   return BlockTuning(config, block, task, options, pool).Run();
+}
+
+void ForEachBlock(const Model& student, const Model& dense, const ModelImportance& importance,
+                  const CalibrationText& text, size_t sequences, ThreadPool& pool,
+                  const std::function<void(const BlockTask&)>& tune) {
+  const size_t count = std::min(sequences, text.training.size());
+  std::vector<std::vector<TokenId>> all(text.training.begin(),
+                                        text.training.begin() + static_cast<ptrdiff_t>(count));
+  all.insert(all.end(), text.held_out.begin(), text.held_out.end());
+  const size_t training = count * text.length, held_out = text.held_out.size() * text.length;
+  PrefixStream stream(dense, all, pool);
+  for (size_t b = 0; b < student.blocks.size(); ++b) {
+    const std::vector<float> channel_weights = ChannelWeights(dense.config, importance[b]);
+    stream.Advance(student.blocks[b], [&](ConstMatrixView inputs, ConstMatrixView targets) {
+      tune({.index = b,
+            .length = text.length,
+            .training = {inputs.Rows(0, training), targets.Rows(0, training)},
+            .held_out = {inputs.Rows(training, held_out), targets.Rows(training, held_out)},
+            .channel_weights = channel_weights});
+    });
+  }
 }
 
 }  // namespace addend

@@ -4,9 +4,12 @@
 // scales move: scale_gains.h; how signs move: sign_latents.h.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "base/threads.h"
+#include "calibrate/calibration_text.h"
+#include "calibrate/importance.h"
 #include "model/model.h"
 
 namespace addend {
@@ -34,10 +37,9 @@ struct BlockTuningOptions {
   uint64_t seed = 1;              // of the order of the sequences
 };
 
-// Weighted squared errors relative to the weighted squares of the targets.
 struct BlockTuningResult {
-  double before = 0, after = 0;  // on the held-out sequences
-  double training_before = 0, training_after = 0;
+  // Weighted squared error on the held-out sequences, relative to the weighted squares of the targets.
+  double before = 0, after = 0;
   size_t changed_signs = 0;
 };
 
@@ -47,5 +49,12 @@ struct BlockTuningResult {
 // the sum.
 BlockTuningResult TuneBlock(const ModelConfig& config, Block& block, const BlockTask& task,
                             const BlockTuningOptions& options, ThreadPool& pool);
+
+// Calls tune(task) for the blocks of `student` in order, each behind the blocks before it as they are by
+// then; `tune` may change the block. The task is made of the first `sequences` of text.training (or all, when
+// there are fewer) and text.held_out; errors of a hidden channel count by its importance to the loss.
+void ForEachBlock(const Model& student, const Model& dense, const ModelImportance& importance,
+                  const CalibrationText& text, size_t sequences, ThreadPool& pool,
+                  const std::function<void(const BlockTask&)>& tune);
 
 }  // namespace addend

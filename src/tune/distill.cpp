@@ -87,10 +87,9 @@ class Distillation {
     const Matrix normed = TakeBatch();
     const double begin = WallSeconds();
     const double rate = RateFactor(state_.step, state_.total_steps);
-    const double loss = ForwardAndBackward(normed, SignsMove() ? rate * SignRate() : 0);
-    const AdamParameter parameter{"gains", gains_.values, gains_.gradient, rate * LearningRate()};
-    adam_.Step(std::span(&parameter, 1));
-    gains_.Apply();
+    const double sign_rate = SignLearningRate(options_.sign_learning_rate, state_.total_steps);
+    const double loss = ForwardAndBackward(normed, SignsMove() ? rate * sign_rate : 0);
+    gains_.Step(adam_, rate * LearningRate());
     ++state_.step;
     step_seconds_ += WallSeconds() - begin;
     ++timed_steps_;
@@ -135,11 +134,6 @@ class Distillation {
   bool SignsMove() const {
     return state_.total_steps > 0 &&
            static_cast<double>(state_.step) >= kScalesAlone * static_cast<double>(state_.total_steps);
-  }
-
-  double SignRate() const {
-    return options_.sign_learning_rate > 0 ? options_.sign_learning_rate
-                                           : SignLearningRate(state_.total_steps);
   }
 
   double LearningRate() const {
@@ -212,7 +206,7 @@ class Distillation {
   DistillState Snapshot() const {
     DistillState state = state_;
     state.gains = gains_.values;
-    const AdamState::Moments& moments = adam_.state().moments.at("gains");
+    const AdamState::Moments& moments = adam_.state().moments.at(ScaleGains::kName);
     state.first_moments = moments.first;
     state.second_moments = moments.second;
     if (signs_) state.latents = signs_->States();
@@ -232,7 +226,7 @@ class Distillation {
     gains_.values = state.gains;
     gains_.Apply();
     adam_.set_state(
-        {.steps = state.step, .moments = {{"gains", {state.first_moments, state.second_moments}}}});
+        {.steps = state.step, .moments = {{ScaleGains::kName, {state.first_moments, state.second_moments}}}});
   }
 
   Model& student_;

@@ -23,6 +23,12 @@ ScaleGains::Scale ScaleGains::Add(std::span<float> scale) {
   return all_.back();
 }
 
+void ScaleGains::Step(Adam& adam, double learning_rate) {
+  const AdamParameter parameter{kName, values, gradient, learning_rate};
+  adam.Step(std::span(&parameter, 1));
+  Apply();
+}
+
 void ScaleGains::Apply() const {
   for (const Scale& scale : all_) {
     for (size_t i = 0; i < scale.values.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "train/adam.h"
 #include "train/train_block.h"
 #include "train/train_head.h"
 
@@ -15,6 +16,9 @@ class ScaleGains {
   // Both must outlive this.
   explicit ScaleGains(std::span<TrainBlock> blocks, TrainHead* head = nullptr);
 
+  static constexpr const char* kName = "gains";  // in the state of Adam
+  // One step of Adam along `gradient`, applied.
+  void Step(Adam& adam, double learning_rate);
   // Sets the trained scales to what `values` says.
   void Apply() const;
   // dLoss/dgain = start * dLoss/dscale: of one block, and of the head.

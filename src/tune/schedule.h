@@ -17,11 +17,12 @@ inline double RateFactor(size_t step, size_t total) {
   return std::min(warm_up, decay);
 }
 
-// The full rate of the latents of signs. As a random walk, noise alone then takes them this far over the
-// whole run; a sign changes at 1 (docs/results.md).
-inline double SignLearningRate(size_t total) {
+// The full rate of the latents of signs: the one that is wanted, or with 0 one that goes with the number of
+// steps. As a random walk, noise alone then takes a latent kTravel far over the whole run; a sign changes at
+// 1 (docs/results.md).
+inline double SignLearningRate(double wanted, size_t total) {
   constexpr double kTravel = 0.2;
-  return kTravel / std::sqrt(static_cast<double>(total));
+  return wanted > 0 ? wanted : kTravel / std::sqrt(static_cast<double>(total));
 }
 
 }  // namespace addend
