@@ -56,8 +56,8 @@ struct CompressOptions {
   size_t statistics_sequences = 0;      // for covariances; 0 = by effort
   DType embedding_type = DType::kQ8_0;  // of embedding and head, unless the source already takes fewer bits
   std::optional<Training> train;        // none = by effort: signs take long before they pay
-  // How often block tuning goes through its sequences; 0 = no block tuning. For the same time the whole
-  // model's tuning brings more (docs/results.md), but it needs the whole model in memory.
+  // How often block tuning goes through its sequences; 0 = no block tuning. For the same time, tuning the
+  // whole model brings more (docs/results.md); a block alone takes less memory.
   size_t block_epochs = 0;
   // How long to tune the whole model: at most one of these; none = steps by effort. With steps the result
   // depends on the seed alone; with a time it also depends on how fast the machine is.
