@@ -160,6 +160,8 @@ TEST(Importance, DoesNotDependOnGroupsOrThreads) {
     for (size_t k = 0; k < kLinearKinds.size(); ++k) {
       EXPECT_EQ(a[block][k].input, b[block][k].input);
       EXPECT_EQ(a[block][k].output, b[block][k].output);
+      EXPECT_TRUE(std::ranges::equal(a[block][k].output_correlation.below_diagonal(),
+                                     b[block][k].output_correlation.below_diagonal()));
     }
   }
   // The mean over sequences of what each alone gives.
@@ -169,6 +171,43 @@ TEST(Importance, DoesNotDependOnGroupsOrThreads) {
     for (size_t k = 0; k < sum.size(); ++k) sum[k] += alone[1][0].output[k];
   }
   for (size_t k = 0; k < sum.size(); ++k) EXPECT_NEAR(a[1][0].output[k], sum[k] / 9, 1e-4 * sum[k] / 9);
+}
+
+TEST(Importance, MomentsOfOutputsAreMeansOverSequences) {
+  const Model model = LoadModel(test::GoldenPath("tiny_models/llama"));
+  const Sequences sequences = RandomSequences(5, 16, model.config.vocabulary);
+  ThreadPool pool(2);
+  const auto moments = [&](SequenceSpan some) {
+    const LinearImportance importance = MeasureImportance(model, some, pool, {})[1][0];
+    Matrix m = importance.output_correlation.ToDense();
+    for (size_t i = 0; i < m.rows(); ++i) {
+      for (size_t j = 0; j < m.cols(); ++j) m(i, j) *= std::sqrt(importance.output[i] * importance.output[j]);
+    }
+    return m;
+  };
+  const Matrix together = moments(sequences);
+  Matrix mean(together.rows(), together.cols());
+  for (const auto& sequence : sequences) {
+    const Matrix alone = moments({&sequence, 1});
+    for (size_t i = 0; i < mean.size(); ++i) mean.data()[i] += alone.data()[i] / 5;
+  }
+  for (size_t i = 0; i < mean.rows(); ++i) {
+    for (size_t j = 0; j < mean.cols(); ++j) {
+      EXPECT_NEAR(together(i, j), mean(i, j), 2e-3 * std::sqrt(mean(i, i) * mean(j, j))) << i << " " << j;
+    }
+  }
+}
+
+TEST(CorrelationMatrix, KeepsWhatFp16Holds) {
+  const Matrix moments(3, 3, {4, -1, 0, -1, 1, 0, 0, 0, 0});  // the third never moves
+  const CorrelationMatrix correlation(moments);
+  const Matrix dense = correlation.ToDense();
+  const Matrix expected(3, 3, {1, -0.5f, 0, -0.5f, 1, 0, 0, 0, 1});
+  EXPECT_TRUE(std::ranges::equal(dense.values(), expected.values()));
+  EXPECT_EQ(correlation.below_diagonal().size(), 3);
+  EXPECT_TRUE(CorrelationMatrix().empty());
+  EXPECT_EQ(CorrelationMatrix(Matrix(1, 1, {2})).ToDense()(0, 0), 1);
+  EXPECT_THROW(CorrelationMatrix(3, {0, 0}), Error);
 }
 
 // Golden: transformers on the same weights, float32 (tests/golden/README.md).

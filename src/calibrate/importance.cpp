@@ -1,9 +1,14 @@
 #include "calibrate/importance.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
+#include <utility>
 
+#include "base/error.h"
 #include "base/interrupt.h"
+#include "linalg/gemm.h"
+#include "tensor/half.h"
 #include "train/train_block.h"
 #include "train/train_head.h"
 #include "train/train_model.h"
@@ -40,6 +45,7 @@ class ColumnSquares {
 
 struct LinearSquares {
   ColumnSquares input, output;
+  Matrix output_moments;  // sums of g^T g; empty for too many outputs
 };
 using ModelSquares = std::vector<std::array<LinearSquares, kLinearKinds.size()>>;
 
@@ -71,6 +77,10 @@ void AddGroup(const Model& model, const TrainHead& head, SequenceSpan sequences,
     block.Forward(inputs[b], length, output, &tape, workspace);
     const LinearObserver add_squares = [&](LinearKind kind, ConstMatrixView x, ConstMatrixView dy) {
       LinearSquares& sums = squares[b][static_cast<size_t>(kind)];
+      if (dy.cols <= kMostCorrelatedOutputs) {
+        if (sums.output_moments.empty()) sums.output_moments = Matrix(dy.cols, dy.cols);
+        AddGram(dy, static_cast<float>(factor), sums.output_moments, workspace.pool);
+      }
       workspace.pool.For(
           2, [&](size_t side) { side == 0 ? sums.input.Add(x, 1) : sums.output.Add(dy, factor); });
     };
@@ -80,6 +90,36 @@ void AddGroup(const Model& model, const TrainHead& head, SequenceSpan sequences,
 }
 
 }  // namespace
+
+CorrelationMatrix::CorrelationMatrix(ConstMatrixView moments) : size_(moments.rows) {
+  std::vector<float> inverse_deviation(size_);
+  for (size_t i = 0; i < size_; ++i) {
+    inverse_deviation[i] = moments(i, i) > 0 ? 1 / std::sqrt(moments(i, i)) : 0;
+  }
+  below_diagonal_.reserve(size_ * (size_ - std::min<size_t>(size_, 1)) / 2);
+  for (size_t i = 0; i < size_; ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      below_diagonal_.push_back(FloatToHalf(moments(i, j) * inverse_deviation[i] * inverse_deviation[j]));
+    }
+  }
+}
+
+CorrelationMatrix::CorrelationMatrix(size_t size, std::vector<uint16_t> below_diagonal)
+    : size_(size), below_diagonal_(std::move(below_diagonal)) {
+  if (2 * below_diagonal_.size() + size_ != size_ * size_) {
+    throw Error("correlations: ", below_diagonal_.size(), " values for ", size_, " outputs");
+  }
+}
+
+Matrix CorrelationMatrix::ToDense() const {
+  Matrix dense(size_, size_);
+  const uint16_t* next = below_diagonal_.data();
+  for (size_t i = 0; i < size_; ++i) {
+    dense(i, i) = 1;
+    for (size_t j = 0; j < i; ++j) dense(i, j) = dense(j, i) = HalfToFloat(*next++);
+  }
+  return dense;
+}
 
 ModelImportance MeasureImportance(const Model& model, SequenceSpan sequences, ThreadPool& pool,
                                   const Progress& progress) {
@@ -102,7 +142,10 @@ ModelImportance MeasureImportance(const Model& model, SequenceSpan sequences, Th
   ModelImportance importance(blocks);
   for (size_t b = 0; b < blocks; ++b) {
     for (size_t k = 0; k < kLinearKinds.size(); ++k) {
-      importance[b][k] = {squares[b][k].input.Mean(tokens), squares[b][k].output.Mean(tokens)};
+      LinearSquares& sums = squares[b][k];
+      importance[b][k] = {sums.input.Mean(tokens), sums.output.Mean(tokens),
+                          CorrelationMatrix(sums.output_moments)};
+      sums = {};  // the moments are large
     }
   }
   return importance;

@@ -164,10 +164,12 @@ void ModelFactorizer::FactorizeAndSave(const Pass& pass, size_t b, LinearKind ki
 FactorizeResult ModelFactorizer::FactorizeLinear(const FactorizeOptions& options, size_t b, LinearKind kind,
                                                  ConstMatrixView weight, const Matrix& covariance) const {
   const LinearImportance& importance = importance_[b][static_cast<size_t>(kind)];
+  const Matrix correlation = importance.output_correlation.ToDense();
   return addend::Factorize({.weight = weight,
                             .output_importance = importance.output,
                             .input_importance = importance.input,
-                            .input_covariance = covariance},
+                            .input_covariance = covariance,
+                            .output_correlation = correlation},
                            options, pool_);
 }
 

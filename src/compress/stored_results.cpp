@@ -60,6 +60,17 @@ FactoredWeight WeightFrom(const Checkpoint& checkpoint, const std::string& prefi
   return weight;
 }
 
+CorrelationMatrix CorrelationFrom(const Checkpoint& checkpoint, size_t block, LinearKind kind,
+                                  size_t outputs) {
+  if (outputs > kMostCorrelatedOutputs) return {};
+  std::vector<uint16_t> values(outputs * (outputs - 1) / 2);
+  if (values.empty()) return {outputs, {}};
+  const auto& bytes =
+      checkpoint.Bytes(ImportanceName(block, kind, "correlation"), values.size() * sizeof(uint16_t));
+  std::memcpy(values.data(), bytes.data(), bytes.size());
+  return {outputs, std::move(values)};
+}
+
 }  // namespace
 
 Checkpoint ToCheckpoint(const CalibrationText& text) {
@@ -87,6 +98,8 @@ Checkpoint ToCheckpoint(const ModelImportance& importance) {
       const LinearImportance& linear = importance[b][static_cast<size_t>(kind)];
       checkpoint.floats[ImportanceName(b, kind, "input")] = linear.input;
       checkpoint.floats[ImportanceName(b, kind, "output")] = linear.output;
+      const auto correlation = std::as_bytes(linear.output_correlation.below_diagonal());
+      checkpoint.bytes[ImportanceName(b, kind, "correlation")] = {correlation.begin(), correlation.end()};
     }
   }
   return checkpoint;
@@ -99,7 +112,8 @@ ModelImportance ImportanceFrom(const Checkpoint& checkpoint, const Model& model)
       const Linear& linear = model.blocks[b][kind];
       importance[b][static_cast<size_t>(kind)] = {
           .input = checkpoint.Floats(ImportanceName(b, kind, "input"), linear.inputs()),
-          .output = checkpoint.Floats(ImportanceName(b, kind, "output"), linear.outputs())};
+          .output = checkpoint.Floats(ImportanceName(b, kind, "output"), linear.outputs()),
+          .output_correlation = CorrelationFrom(checkpoint, b, kind, linear.outputs())};
     }
   }
   return importance;

@@ -27,7 +27,7 @@ Recipe RecipeFor(Effort effort, bool metric) {
 
 Factors FactorizeDbf(const Objective& objective, const FactorizeOptions& options, ThreadPool& pool) {
   constexpr size_t kFlipRounds = 6;
-  Recipe recipe = RecipeFor(options.effort, objective.has_metric());
+  Recipe recipe = RecipeFor(options.effort, !objective.input_metric.empty());
   if (options.admm_steps > 0) recipe.admm_steps = options.admm_steps;
   if (options.anneal_steps > 0) recipe.anneal.steps = options.anneal_steps;
 
@@ -36,7 +36,10 @@ Factors FactorizeDbf(const Objective& objective, const FactorizeOptions& options
   Factors factors = Admm(objective, options.rank, start, rng, pool);
   Descent descent(objective, factors, pool);
   descent.FitScales();
-  if (recipe.anneal.steps > 0) descent.Anneal(recipe.anneal);
+  // With columns coupled on both sides annealing ends above flips; with those of B alone, well below.
+  if (recipe.anneal.steps > 0) {
+    Descent(WithoutOutputMetric(objective, pool), factors, pool).Anneal(recipe.anneal);
+  }
   descent.FitScales();
   descent.Flip(kFlipRounds);
   return factors;

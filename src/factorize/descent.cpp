@@ -88,98 +88,88 @@ void Harden(Matrix& factor) {
 }  // namespace
 
 Descent::Descent(const Objective& objective, Factors& factors, ThreadPool& pool)
-    : objective_(objective), factors_(factors), pool_(pool) {}
+    : objective_(objective),
+      factors_(factors),
+      A_{factors.A_t, factors.a, objective.output_metric, Op::kTranspose},
+      B_{factors.B, factors.b, objective.input_metric, Op::kNone},
+      pool_(pool) {}
 
-void Descent::ComputeOutputSide(bool with_mid) {
+// Sets q_ and f_ for the factor that is not `fixed`. f_ is transposed for coupled columns.
+void Descent::ComputeForces(const Side& fixed, std::span<const float> mid, bool transposed) {
   const size_t rank = factors_.rank();
-  ScaledCopy(factors_.B, with_mid ? std::span<const float>(factors_.mid) : std::span<const float>(),
-             factors_.b, scaled_);
-  const Matrix* image = &scaled_;
-  if (objective_.has_metric()) {
-    image_.Reshape(rank, objective_.inputs());
-    Gemm(Op::kNone, scaled_, Op::kNone, objective_.metric, image_, pool_);
-    image = &image_;
-  }
+  ScaledCopy(fixed.factor, mid, fixed.scales, fixed_);
   q_.Reshape(rank, rank);
-  f_.Reshape(rank, objective_.outputs());
-  Gemm(Op::kNone, *image, Op::kTranspose, scaled_, q_, pool_);
-  Gemm(Op::kNone, *image, Op::kTranspose, objective_.weight, f_, pool_);
-}
-
-void Descent::ComputeInputSide(bool transposed) {
-  const size_t rank = factors_.rank();
-  const Matrix& weight = objective_.has_metric() ? objective_.weight_metric : objective_.weight;
-  ScaledCopy(factors_.A_t, factors_.mid, factors_.a, scaled_);
-  q_.Reshape(rank, rank);
-  q_.SetZero();
-  AddRowGram(scaled_, 1, q_, pool_);
-  if (transposed) {
-    f_.Reshape(objective_.inputs(), rank);
-    Gemm(Op::kTranspose, weight, Op::kTranspose, scaled_, f_, pool_);
+  if (fixed.metric.empty()) {
+    q_.SetZero();
+    AddRowGram(fixed_, 1, q_, pool_);
   } else {
-    f_.Reshape(rank, objective_.inputs());
-    Gemm(Op::kNone, scaled_, Op::kNone, weight, f_, pool_);
+    image_.Reshape(rank, fixed.metric.rows());
+    Gemm(Op::kNone, fixed_, Op::kNone, fixed.metric, image_, pool_);
+    Gemm(Op::kNone, image_, Op::kTranspose, fixed_, q_, pool_);
+  }
+  const Side& moving = &fixed == &A_ ? B_ : A_;
+  const Matrix& image = objective_.weight_between_metrics();
+  if (transposed) {
+    f_.Reshape(moving.factor.cols(), rank);
+    Gemm(fixed.image, image, Op::kTranspose, fixed_, f_, pool_);
+  } else {
+    f_.Reshape(rank, moving.factor.cols());
+    Gemm(Op::kNone, fixed_, moving.image, image, f_, pool_);
   }
 }
 
-void Descent::SweepA(const SweepRule& rule, size_t passes) {
-  ComputeOutputSide(/*with_mid=*/true);
-  for (size_t pass = 0; pass < passes; ++pass)
-    SweepIndependent(q_, f_, factors_.a, rule, factors_.A_t, pool_);
-}
-
-void Descent::SweepB(const SweepRule& rule, size_t passes) {
-  ComputeInputSide(/*transposed=*/objective_.has_metric());
-  if (objective_.has_metric()) {
-    SweepCoupled(q_, f_, factors_.b, objective_.metric, rule, passes, factors_.B, pool_);
+void Descent::Sweep(const Side& fixed, const Side& moving, const SweepRule& rule, size_t passes) {
+  const bool coupled = !moving.metric.empty();
+  ComputeForces(fixed, factors_.mid, /*transposed=*/coupled);
+  if (coupled) {
+    SweepCoupled(q_, f_, moving.scales, moving.metric, rule, passes, moving.factor, pool_);
   } else {
     for (size_t pass = 0; pass < passes; ++pass)
-      SweepIndependent(q_, f_, factors_.b, rule, factors_.B, pool_);
+      SweepIndependent(q_, f_, moving.scales, rule, moving.factor, pool_);
   }
 }
 
-void Descent::FitMidAndA() {
+// Leaves the forces of A behind.
+void Descent::FitMid() {
   const size_t rank = factors_.rank();
-  ComputeOutputSide(/*with_mid=*/false);
-  ScaledCopy(factors_.A_t, {}, factors_.a, scaled_);
-  Matrix system(rank, rank);
-  AddRowGram(scaled_, 1, system, pool_);
+  ComputeForces(A_, {}, /*transposed=*/false);
+  Matrix system = std::move(q_);
+  const Matrix left = std::move(fixed_);
+  ComputeForces(B_, {}, /*transposed=*/false);
   MultiplyElements(q_, system);
   std::vector<float> rhs(rank);
-  for (size_t k = 0; k < rank; ++k) rhs[k] = static_cast<float>(Dot(scaled_.Row(k), f_.Row(k)));
-  ConjugateGradient(system, rhs, factors_.mid, kScaleIterations, kScaleTolerance);
-
-  const std::vector<float>& mid = factors_.mid;
+  for (size_t k = 0; k < rank; ++k) rhs[k] = static_cast<float>(Dot(left.Row(k), f_.Row(k)));
+  std::vector<float>& mid = factors_.mid;
+  ConjugateGradient(system, rhs, mid, kScaleIterations, kScaleTolerance);
   for (size_t k = 0; k < rank; ++k) {
     for (size_t l = 0; l < rank; ++l) q_(k, l) *= mid[k] * mid[l];
     for (float& value : f_.Row(k)) value *= mid[k];
   }
-  FitColumns(factors_.A_t, factors_.a);
 }
 
-// The scale of each column on its own, for the side in q_ and f_ (metric: identity).
-void Descent::FitColumns(const Matrix& factor, std::vector<float>& scales) {
+// The scales of the columns of the factor whose forces are in q_ and f_.
+void Descent::FitColumns(const Side& moving) {
+  const Matrix& factor = moving.factor;
   image_.Reshape(factor.rows(), factor.cols());
   Gemm(Op::kNone, q_, Op::kNone, factor, image_, pool_);
-  const std::vector<float> products = ColumnDots(factor, f_), squares = ColumnDots(factor, image_);
-  for (size_t i = 0; i < scales.size(); ++i) scales[i] = squares[i] > 0 ? products[i] / squares[i] : 0;
-}
-
-void Descent::FitB() {
-  ComputeInputSide(/*transposed=*/false);
-  if (!objective_.has_metric()) return FitColumns(factors_.B, factors_.b);
-  const size_t inputs = objective_.inputs();
-  image_.Reshape(factors_.rank(), inputs);
-  Gemm(Op::kNone, q_, Op::kNone, factors_.B, image_, pool_);
-  Matrix system(inputs, inputs);
-  Gemm(Op::kTranspose, factors_.B, Op::kNone, image_, system, pool_);
-  MultiplyElements(objective_.metric, system);
-  ConjugateGradient(system, ColumnDots(factors_.B, f_), factors_.b, kScaleIterations, kScaleTolerance);
+  const std::vector<float> products = ColumnDots(factor, f_);
+  if (moving.metric.empty()) {  // each on its own
+    const std::vector<float> squares = ColumnDots(factor, image_);
+    for (size_t i = 0; i < squares.size(); ++i)
+      moving.scales[i] = squares[i] > 0 ? products[i] / squares[i] : 0;
+  } else {
+    Matrix system(factor.cols(), factor.cols());
+    Gemm(Op::kTranspose, factor, Op::kNone, image_, system, pool_);
+    MultiplyElements(moving.metric, system);
+    ConjugateGradient(system, products, moving.scales, kScaleIterations, kScaleTolerance);
+  }
 }
 
 void Descent::FitScales() {
-  FitMidAndA();
-  FitB();
+  FitMid();
+  FitColumns(A_);
+  ComputeForces(A_, factors_.mid, /*transposed=*/false);
+  FitColumns(B_);
   MoveSignsOfColumns(factors_.a, factors_.A_t);
   MoveSignsOfRows(factors_.mid, factors_.B);
   MoveSignsOfColumns(factors_.b, factors_.B);
@@ -192,8 +182,8 @@ void Descent::Flip(size_t max_rounds) {
   for (size_t round = 0; round < max_rounds; ++round) {
     ThrowIfInterrupted();
     const Matrix old_A_t = factors_.A_t, old_B = factors_.B;
-    SweepA(SweepRule{}, kFlipPasses);
-    SweepB(SweepRule{}, kFlipPasses);
+    Sweep(B_, A_, SweepRule{}, kFlipPasses);
+    Sweep(A_, B_, SweepRule{}, kFlipPasses);
     const size_t flips = CountChanges(old_A_t, factors_.A_t) + CountChanges(old_B, factors_.B);
     FitScales();
     if (static_cast<double>(flips) < few) return;
@@ -209,8 +199,8 @@ void Descent::Anneal(const AnnealSchedule& schedule) {
     rule.hard = false;
     rule.beta = schedule.first_beta * std::pow(schedule.last_beta / schedule.first_beta, x);
     rule.memory = schedule.first_memory + x * (schedule.last_memory - schedule.first_memory);
-    SweepA(rule, 1);
-    SweepB(rule, 1);
+    Sweep(B_, A_, rule, 1);
+    Sweep(A_, B_, rule, 1);
   }
   Harden(factors_.A_t);
   Harden(factors_.B);

@@ -1,16 +1,16 @@
-// Improves two binary factors on the whole objective, metric included: scales in closed form, annealing,
+// Improves two binary factors on the whole objective, metrics included: scales in closed form, annealing,
 // flips.
 //
-// Two views of the same error make every step cheap. With the second factor fixed, Y = diag(mid) B diag(b) (r
-// x m):
-//   output side:  q = Y metric Y^T,  f = Y metric weight^T          error(A, a)  quadratic in the rows of A
-// and with the first factor fixed, X^T = diag(a) A diag(mid) (n x r):
-//   input side:   q = X X^T,         f = X weight metric             error(B, b)  quadratic in B, its columns
-//   coupled by the metric
+// Two views of the same error make every step cheap. With one factor and all but the other's scales fixed,
+// the error is quadratic in the other, whose columns its metric couples (sweep.h):
+//   A moves:  Z = diag(mid) B diag(b),      q = Z input_metric Z^T,   f = Z image^T
+//   B moves:  Z^T = diag(a) A diag(mid),    q = Z output_metric Z^T,  f = Z image
+// image = output_metric weight input_metric.
 #pragma once
 #include "base/threads.h"
 #include "factorize/objective.h"
 #include "factorize/sweep.h"
+#include "linalg/gemm.h"
 
 namespace addend {
 
@@ -37,19 +37,25 @@ class Descent {
   void Anneal(const AnnealSchedule& schedule);
 
  private:
-  void ComputeOutputSide(bool with_mid);
-  void ComputeInputSide(bool transposed);
-  void SweepA(const SweepRule& rule, size_t passes);
-  void SweepB(const SweepRule& rule, size_t passes);
-  void FitMidAndA();
-  void FitColumns(const Matrix& factor, std::vector<float>& scales);
-  void FitB();
+  // A factor with its scales and the metric between its columns.
+  struct Side {
+    Matrix& factor;
+    std::vector<float>& scales;
+    const Matrix& metric;
+    Op image;  // what brings the image to (columns of the other side, columns of this side)
+  };
+
+  void ComputeForces(const Side& fixed, std::span<const float> mid, bool transposed);
+  void Sweep(const Side& fixed, const Side& moving, const SweepRule& rule, size_t passes);
+  void FitMid();
+  void FitColumns(const Side& moving);
 
   const Objective& objective_;
   Factors& factors_;
+  Side A_, B_;
   ThreadPool& pool_;
-  Matrix q_, f_;           // of the side computed last
-  Matrix scaled_, image_;  // Y or X, and Y metric
+  Matrix q_, f_;          // of the factor that moves
+  Matrix fixed_, image_;  // Z, and its product with its metric
 };
 
 }  // namespace addend

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <csignal>
 
@@ -18,23 +19,35 @@ using test::RandomProblem;
 using test::RandomScales;
 using test::RandomSigns;
 
-// || (weight - What) metric^(1/2) ||^2 in double precision, from the definition.
+double Entry(const Matrix& metric, size_t i, size_t j) {
+  return metric.empty() ? static_cast<double>(i == j) : metric(i, j);
+}
+
+// || output_metric^(1/2) (weight - What) input_metric^(1/2) ||^2 in double precision, from the definition.
 double Error(const Objective& objective, const Factors& factors) {
   const size_t n = objective.outputs(), m = objective.inputs();
-  double error = 0;
-  std::vector<double> difference(m);
+  const auto difference = [&](size_t i, size_t j) {
+    double sum = 0;
+    for (size_t k = 0; k < factors.rank(); ++k) {
+      sum += static_cast<double>(factors.A_t(k, i)) * factors.mid[k] * factors.B(k, j);
+    }
+    return objective.weight(i, j) - factors.a[i] * sum * factors.b[j];
+  };
+  std::vector<double> d(n * m), image(n * m);  // image = d input_metric
+  for (size_t i = 0; i < n; ++i) {
+    for (size_t j = 0; j < m; ++j) d[i * m + j] = difference(i, j);
+  }
   for (size_t i = 0; i < n; ++i) {
     for (size_t j = 0; j < m; ++j) {
-      double sum = 0;
-      for (size_t k = 0; k < factors.rank(); ++k) {
-        sum += static_cast<double>(factors.A_t(k, i)) * factors.mid[k] * factors.B(k, j);
-      }
-      difference[j] = objective.weight(i, j) - factors.a[i] * sum * factors.b[j];
+      for (size_t l = 0; l < m; ++l) image[i * m + j] += d[i * m + l] * Entry(objective.input_metric, l, j);
     }
-    for (size_t j = 0; j < m; ++j) {
-      if (!objective.has_metric()) error += difference[j] * difference[j];
-      for (size_t l = 0; objective.has_metric() && l < m; ++l)
-        error += difference[j] * objective.metric(j, l) * difference[l];
+  }
+  double error = 0;
+  for (size_t i = 0; i < n; ++i) {
+    for (size_t h = 0; h < n; ++h) {
+      double dot = 0;
+      for (size_t j = 0; j < m; ++j) dot += d[i * m + j] * image[h * m + j];
+      error += Entry(objective.output_metric, i, h) * dot;
     }
   }
   return error;
@@ -46,11 +59,15 @@ Factors RandomFactors(const Objective& objective, size_t rank, uint64_t seed) {
           RandomScales(objective.inputs(), seed + 4)};
 }
 
-class DescentTest : public testing::TestWithParam<bool> {  // with the covariance?
+enum class Metrics { kNone, kInput, kBoth };
+
+class DescentTest : public testing::TestWithParam<Metrics> {
  protected:
   Objective MakeRandomObjective(size_t outputs, size_t inputs, uint64_t seed) {
     const RandomProblem problem(outputs, inputs, seed);
-    return MakeObjective(problem.WithCovariance(), GetParam(), 0.1f, pool_);
+    const bool both = GetParam() == Metrics::kBoth;
+    return MakeObjective(both ? problem.WithBothSides() : problem.WithCovariance(),
+                         GetParam() != Metrics::kNone, 0.1f, pool_);
   }
   ThreadPool pool_{1};
 };
@@ -119,13 +136,15 @@ TEST_P(DescentTest, FlipsNeverRaiseTheErrorAndEndWhereNoFlipHelps) {
 
 TEST_P(DescentTest, AnnealingGoesBelowFlips) {
   const Objective objective = MakeRandomObjective(160, 200, 7);
+  const Objective one_sided = WithoutOutputMetric(objective, pool_);
   Rng rng(1);
   Factors flipped = Admm(objective, 52, {.steps = 10, .inner_steps = 3, .power_iterations = 0}, rng, pool_);
   Factors annealed = flipped;
   for (Factors* factors : {&flipped, &annealed}) {
     Descent descent(objective, *factors, pool_);
     descent.FitScales();
-    if (factors == &annealed) descent.Anneal({.steps = 100});
+    if (factors == &annealed) Descent(one_sided, *factors, pool_).Anneal({.steps = 100});
+    descent.FitScales();
     descent.Flip(20);
   }
   EXPECT_LT(Error(objective, annealed), 0.98 * Error(objective, flipped));
@@ -144,8 +163,13 @@ TEST_P(DescentTest, EveryPartCanBeInterrupted) {
   ClearInterrupt();
 }
 
-INSTANTIATE_TEST_SUITE_P(Metrics, DescentTest, testing::Bool(),
-                         [](const auto& test) { return test.param ? "covariance" : "identity"; });
+std::string NameOf(const testing::TestParamInfo<Metrics>& test) {
+  constexpr std::array kNames = {"identity", "input", "both"};
+  return kNames[static_cast<size_t>(test.param)];
+}
+
+INSTANTIATE_TEST_SUITE_P(Metrics, DescentTest,
+                         testing::Values(Metrics::kNone, Metrics::kInput, Metrics::kBoth), NameOf);
 
 }  // namespace
 }  // namespace addend

@@ -14,7 +14,7 @@ namespace {
 
 struct Method {
   MethodInfo info;
-  bool uses_covariance;
+  bool uses_covariances;
   Factors (*run)(const Objective&, const FactorizeOptions&, ThreadPool&);
 };
 
@@ -59,6 +59,13 @@ void CheckFinite(ConstMatrixView m, const char* name) {
   }
 }
 
+void CheckSquare(ConstMatrixView m, size_t size, const char* name) {
+  if (m.rows != size || m.cols != size) {
+    throw Error("factorize: the ", name, " is [", m.rows, ", ", m.cols, "], [", size, ", ", size, "] needed");
+  }
+  CheckFinite(m, name);
+}
+
 void Check(const FactorizeProblem& problem, const FactorizeOptions& options) {
   const ConstMatrixView w = problem.weight, h = problem.input_covariance;
   if (w.rows == 0 || w.cols == 0) throw Error("factorize: the weight is empty: [", w.rows, ", ", w.cols, "]");
@@ -68,12 +75,10 @@ void Check(const FactorizeProblem& problem, const FactorizeOptions& options) {
   CheckFinite(w, "weight");
   CheckImportance(problem.output_importance, w.rows, "output importance");
   CheckImportance(problem.input_importance, w.cols, "input importance");
+  const ConstMatrixView c = problem.output_correlation;
+  if (c.rows > 0) CheckSquare(c, w.rows, "output correlation");
   if (h.data == nullptr) return;
-  if (h.rows != w.cols || h.cols != w.cols) {
-    throw Error("factorize: the input covariance is [", h.rows, ", ", h.cols, "], [", w.cols, ", ", w.cols,
-                "] needed");
-  }
-  CheckFinite(h, "input covariance");
+  CheckSquare(h, w.cols, "input covariance");
   for (size_t j = 0; j < h.rows; ++j) {
     if (h(j, j) < 0)
       throw Error("factorize: input covariance[", j, ", ", j, "] is ", h(j, j), ", not negative is needed");
@@ -112,7 +117,7 @@ FactorizeResult Factorize(const FactorizeProblem& problem, const FactorizeOption
     result.weight = ZeroWeight(problem.weight.rows, problem.weight.cols, options.rank);
   } else {
     const Objective objective =
-        MakeObjective(problem, method.uses_covariance, options.covariance_damping, pool);
+        MakeObjective(problem, method.uses_covariances, options.covariance_damping, pool);
     result.weight = ToFactoredWeight(method.run(objective, options, pool), objective);
     result.weight.Validate();
     const FactorizeErrors errors = MeasureErrors(problem, result.weight, pool);

@@ -6,7 +6,9 @@
 //   weighted error:  || sqrt(o) (W - What) sqrt(i) ||_F^2                     o = mean g^2, i = mean x^2
 //   output error:    tr( (W - What)^T diag(o) (W - What) H )                  H = X^T X / tokens
 // both relative to the same of W alone. The second is the error of the layer's output, weighted by what each
-// output does to the loss; a method minimises it where H is given.
+// output does to the loss. A method minimises it where H is given; where the correlations C between the
+// output gradients are known too, what outputs do together, with sqrt(o) C sqrt(o) in place of diag(o): the
+// Kronecker-factored Hessian of the loss (as YAQA does for other quantisers, arXiv 2505.22988).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +27,8 @@ struct FactorizeProblem {
   std::span<const float> output_importance;  // o: n mean squared output gradients; empty = ones
   std::span<const float> input_importance;   // i: m mean squared inputs; empty = ones
   ConstMatrixView input_covariance;          // H: m x m, symmetric; data == nullptr when there is none
+  // C: n x n, symmetric, its diagonal all ones; data == nullptr or 0 x 0 when there is none.
+  ConstMatrixView output_correlation;
 };
 
 enum class Effort { kFast, kDefault, kBest };
@@ -40,8 +44,8 @@ struct FactorizeOptions {
   size_t admm_steps = 0;
   // Steps of the annealing of "dbf". 0 = by effort; with H, "fast" has none.
   size_t anneal_steps = 0;
-  // H is estimated from finitely many tokens: its diagonal counts (1 + covariance_damping) times. 0.3 suits
-  // 16 thousand tokens, and anything from 0.1 to 0.5 is within 3 %; less with more text.
+  // H and C are estimated from finitely many tokens: their diagonals count (1 + covariance_damping) times.
+  // 0.3 suits 16 thousand tokens, and anything from 0.1 to 0.5 is within 3 %; less with more text.
   float covariance_damping = 0.3f;
 };
 

@@ -25,15 +25,31 @@ std::vector<float> Diagonal(ConstMatrixView m) {
   return diagonal;
 }
 
-// The correlations of the inputs, those between two inputs shrunk by the damping of the diagonal.
-Matrix Correlation(ConstMatrixView covariance, std::span<const float> deviation, float damping) {
-  Matrix metric(covariance.rows, covariance.cols);
+Matrix Correlation(ConstMatrixView covariance, std::span<const float> deviation) {
+  Matrix correlation(covariance.rows, covariance.cols);
+  for (size_t i = 0; i < correlation.rows(); ++i) {
+    for (size_t j = 0; j < correlation.cols(); ++j) {
+      correlation(i, j) = covariance(i, j) / (deviation[i] * deviation[j]);
+    }
+  }
+  return correlation;
+}
+
+// A correlation with what is between two different entries shrunk by the damping of the diagonal.
+Matrix Metric(ConstMatrixView correlation, float damping) {
+  Matrix metric(correlation.rows, correlation.cols);
   for (size_t i = 0; i < metric.rows(); ++i) {
     for (size_t j = 0; j < metric.cols(); ++j) {
-      metric(i, j) = i == j ? 1 : covariance(i, j) / (deviation[i] * deviation[j] * (1 + damping));
+      metric(i, j) = i == j ? 1 : correlation(i, j) / (1 + damping);
     }
   }
   return metric;
+}
+
+Matrix Product(ConstMatrixView a, ConstMatrixView b, ThreadPool& pool) {
+  Matrix product(a.rows, b.cols);
+  Gemm(Op::kNone, a, Op::kNone, b, product, pool);
+  return product;
 }
 
 }  // namespace
@@ -48,14 +64,14 @@ std::vector<float> FlooredImportance(std::span<const float> importance, size_t s
   return floored;
 }
 
-Objective MakeObjective(const FactorizeProblem& problem, bool covariance, float damping, ThreadPool& pool) {
+Objective MakeObjective(const FactorizeProblem& problem, bool covariances, float damping, ThreadPool& pool) {
   const ConstMatrixView w = problem.weight;
   Objective objective;
   objective.row_scale = SquareRoots(FlooredImportance(problem.output_importance, w.rows));
-  if (covariance && problem.input_covariance.data != nullptr) {
+  if (covariances && problem.input_covariance.data != nullptr) {
     const ConstMatrixView h = problem.input_covariance;
     objective.col_scale = SquareRoots(FlooredImportance(Diagonal(h), w.cols));
-    objective.metric = Correlation(h, objective.col_scale, damping);
+    objective.input_metric = Metric(Correlation(h, objective.col_scale), damping);
   } else {
     objective.col_scale = SquareRoots(FlooredImportance(problem.input_importance, w.cols));
   }
@@ -77,11 +93,24 @@ Objective MakeObjective(const FactorizeProblem& problem, bool covariance, float 
       objective.weight(i, j) = objective.row_scale[i] * w(i, j) * objective.col_scale[j];
     }
   }
-  if (objective.has_metric()) {
-    objective.weight_metric.Reshape(w.rows, w.cols);
-    Gemm(Op::kNone, objective.weight, Op::kNone, objective.metric, objective.weight_metric, pool);
+  if (covariances && problem.output_correlation.rows > 0) {
+    objective.output_metric = Metric(problem.output_correlation, damping);
+    objective.image = Product(objective.output_metric, objective.weight, pool);
+  }
+  if (!objective.input_metric.empty()) {
+    objective.image = Product(objective.weight_between_metrics(), objective.input_metric, pool);
   }
   return objective;
+}
+
+Objective WithoutOutputMetric(const Objective& objective, ThreadPool& pool) {
+  Objective one_sided = objective;
+  one_sided.output_metric = Matrix();
+  one_sided.image = Matrix();
+  if (!objective.input_metric.empty()) {
+    one_sided.image = Product(objective.weight, objective.input_metric, pool);
+  }
+  return one_sided;
 }
 
 FactoredWeight ToFactoredWeight(const Factors& factors, const Objective& objective) {

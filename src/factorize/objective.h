@@ -1,6 +1,6 @@
 // The problem in the coordinates in which every method works: importances and scales are absorbed, so that
-//   error = || (weight - What) metric^(1/2) ||_F^2
-// with a metric of unit diagonal (the identity when the input covariance is unknown or unwanted).
+//   error = || output_metric^(1/2) (weight - What) input_metric^(1/2) ||_F^2
+// with metrics of unit diagonal (the identity where covariances are unknown or unwanted).
 #pragma once
 #include <vector>
 
@@ -11,19 +11,23 @@ namespace addend {
 
 struct Objective {
   Matrix weight;                 // n x m: diag(row_scale) W diag(col_scale); mean square 1
-  Matrix metric;                 // m x m, or empty: identity
-  Matrix weight_metric;          // weight * metric; empty with it
+  Matrix output_metric;          // n x n, or empty: identity
+  Matrix input_metric;           // m x m, or empty: identity
+  Matrix image;                  // output_metric weight input_metric; empty without metrics
   std::vector<float> row_scale;  // n, positive
   std::vector<float> col_scale;  // m, positive
 
   size_t outputs() const { return weight.rows(); }
   size_t inputs() const { return weight.cols(); }
-  bool has_metric() const { return !metric.empty(); }
+  const Matrix& weight_between_metrics() const { return image.empty() ? weight : image; }
 };
 
-// `covariance`: whether the metric is the damped input covariance (where the problem has one) or the
-// identity. The problem is valid (Factorize checks), and its weight is not zero.
-Objective MakeObjective(const FactorizeProblem& problem, bool covariance, float damping, ThreadPool& pool);
+// `covariances`: whether the metrics are the damped covariance of the inputs and correlation of the outputs
+// (where the problem has them) or the identity. The problem is valid (Factorize checks), and its weight is
+// not zero.
+Objective MakeObjective(const FactorizeProblem& problem, bool covariances, float damping, ThreadPool& pool);
+
+Objective WithoutOutputMetric(const Objective& objective, ThreadPool& pool);
 
 // Importances with their floor of 1e-6 of the mean; ones for an empty span, or when all are zero.
 std::vector<float> FlooredImportance(std::span<const float> importance, size_t size);

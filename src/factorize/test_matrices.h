@@ -46,22 +46,38 @@ inline Matrix RandomCovariance(size_t size, uint64_t seed) {
   return covariance;
 }
 
+inline Matrix RandomCorrelation(size_t size, uint64_t seed) {
+  const Matrix covariance = RandomCovariance(size, seed);
+  Matrix correlation(size, size);
+  for (size_t i = 0; i < size; ++i) {
+    for (size_t j = 0; j < size; ++j) {
+      correlation(i, j) = i == j ? 1 : covariance(i, j) / std::sqrt(covariance(i, i) * covariance(j, j));
+    }
+  }
+  return correlation;
+}
+
 // A problem that owns its data.
 struct RandomProblem {
   RandomProblem(size_t outputs, size_t inputs, uint64_t seed)
       : weight(RandomMatrix(outputs, inputs, seed)),
         output_importance(RandomScales(outputs, seed + 1)),
-        covariance(RandomCovariance(inputs, seed + 2)) {
+        covariance(RandomCovariance(inputs, seed + 2)),
+        correlation(RandomCorrelation(outputs, seed + 3)) {
     for (size_t j = 0; j < inputs; ++j) input_importance.push_back(covariance(j, j));
   }
   FactorizeProblem Diagonal() const { return {weight, output_importance, input_importance, {}}; }
   FactorizeProblem WithCovariance() const {
     return {weight, output_importance, input_importance, covariance};
   }
+  FactorizeProblem WithBothSides() const {
+    return {weight, output_importance, input_importance, covariance, correlation};
+  }
 
   Matrix weight;
   std::vector<float> output_importance, input_importance;
   Matrix covariance;
+  Matrix correlation;  // of the output gradients
 };
 
 }  // namespace addend::test
