@@ -141,7 +141,8 @@ void BenchDense() {
   ThreadPool pool(1);
   constexpr size_t kRows = 49152, kCols = 576;
   const Matrix w = NormalMatrix(kRows, kCols, rng);
-  for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
+  for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ5_1, DType::kQ5_0,
+                           DType::kQ4_1, DType::kQ4_0}) {
     std::vector<std::byte> bytes(BytesOf(type, w.size()));
     Quantize(type, w.values(), bytes);
     for (const size_t tokens : {1, 4, 8}) {

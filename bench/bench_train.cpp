@@ -111,7 +111,7 @@ Model RandomModel(bool factored) {
   block.feed_forward_norm.assign(hidden, 1.0f);
   model.blocks.assign(model.config.blocks, block);
   model.final_norm.assign(hidden, 1.0f);
-  model.embedding =
+  model.embedding.weight =
       StoredMatrix::FromFloats(RandomMatrix(rng, model.config.vocabulary, hidden, 0.05f), DType::kF16);
   return model;
 }

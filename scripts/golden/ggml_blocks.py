@@ -18,6 +18,7 @@ SCALES = {
     Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], Type.Q8_0: [0],
     Type.Q2_K: [80, 82], Type.Q3_K: [108], Type.Q4_K: [0, 2], Type.Q5_K: [0, 2], Type.Q6_K: [208],
 }
+ENCODED = (Type.F16, Type.BF16, Type.Q8_0, Type.Q4_0, Type.Q4_1, Type.Q5_0, Type.Q5_1)
 BLOCKS = 2
 
 
@@ -58,7 +59,7 @@ def main():
     print(json.dumps({
         "source": f"scripts/golden/ggml_blocks.py with {versions}",
         "dequantize": {t.name: decoding(rng, t) for t in SCALES},
-        "quantize": {t.name: encoding(floats, t) for t in (Type.F16, Type.BF16, Type.Q8_0, Type.Q4_0)},
+        "quantize": {t.name: encoding(floats, t) for t in ENCODED},
     }, indent=1))
 
 

@@ -91,6 +91,19 @@ Allocation MarginalAllocation(const Model& model, const ModelLoss& losses, doubl
   return at_price(low);
 }
 
+double PredictedLoss(const Model& model, const ModelLoss& losses, const Allocation& allocation) {
+  double sum = 0;
+  for (size_t b = 0; b < model.blocks.size(); ++b) {
+    for (const LinearKind kind : kLinearKinds) {
+      const LayerLoss& measured = losses[b][static_cast<size_t>(kind)];
+      const Linear& linear = model.blocks[b][kind];
+      const double bits = BitsPerWeight(linear.outputs(), linear.inputs(), allocation.Rank(b, kind));
+      sum += measured.loss * std::exp(-kLossDecay * (bits - measured.bits));
+    }
+  }
+  return sum;
+}
+
 Allocation ChannelAllocation(const Model& model, const ChannelScores& scores, double bits) {
   CheckRoom(model, bits);
   Allocation allocation = AllocationWithin(model, [bits](size_t, LinearKind) { return LeastBits(bits); });

@@ -37,6 +37,9 @@ using ModelLoss = std::vector<BlockLoss>;
 // Throws Error where UniformAllocation does.
 Allocation MarginalAllocation(const Model& model, const ModelLoss& losses, double bits);
 
+// The sum of the layers' losses at these ranks, on the same curves.
+double PredictedLoss(const Model& model, const ModelLoss& losses, const Allocation& allocation);
+
 // The ranks that are left when the channels with the least score for each bit that they cost are taken from
 // all layers of a factored model together, until it fits into `bits` a weight. Each layer keeps at least half
 // of `bits`. Throws Error where UniformAllocation does.

@@ -47,6 +47,16 @@ TEST(UniformAllocation, GivesEveryLayerTheLargestRankWithinTheRate) {
   }
 }
 
+TEST(PredictedLoss, FallsByTheSameFactorWithEachBit) {
+  const Model model = SmolLm2Shapes();
+  ModelLoss losses(1);
+  for (LayerLoss& layer : losses[0]) layer = {.bits = 1, .loss = 0.5};
+  const double at_one = PredictedLoss(model, losses, UniformAllocation(model, 1));
+  const double at_two = PredictedLoss(model, losses, UniformAllocation(model, 2));
+  EXPECT_NEAR(at_one, 7 * 0.5, 0.02);  // ranks are whole numbers: a little below 1 bit
+  EXPECT_NEAR(at_two / at_one, std::exp(-kLossDecay), 0.005);
+}
+
 TEST(UniformAllocation, RefusesWhatCannotBe) {
   const Model model = SmolLm2Shapes();
   EXPECT_THROW(UniformAllocation(model, 0.29), Error);

@@ -32,7 +32,7 @@ DenseStream::DenseStream(const Model& model, SequenceSpan sequences, ThreadPool&
       precision_(precision),
       length_(SequenceLength(sequences)),
       hidden_(sequences.size() * length_, model.config.hidden) {
-  Embed(model, Flatten(sequences), hidden_);
+  Embed(model.embedding, model.config, Flatten(sequences), hidden_, pool);
 }
 
 BlockCovariance DenseStream::Next() {

@@ -55,7 +55,8 @@ void AddGroup(const Model& model, const TrainHead& head, SequenceSpan sequences,
   const size_t length = SequenceLength(sequences), blocks = model.blocks.size();
   const std::vector<TokenId> ids = Flatten(sequences);
   std::vector<Matrix> inputs;  // of each block, and at the end what leaves the last one
-  Embed(model, ids, inputs.emplace_back(ids.size(), model.config.hidden));
+  Embed(model.embedding, model.config, ids, inputs.emplace_back(ids.size(), model.config.hidden),
+        workspace.pool);
   for (size_t b = 0; b < blocks; ++b) {
     ThrowIfInterrupted();
     Matrix y(ids.size(), model.config.hidden);

@@ -87,13 +87,16 @@ Matrix CorrectedWeight(ConstMatrixView weight, const SiteMoments& moments, float
   return corrected;
 }
 
-PrefixStream::PrefixStream(const Model& dense, SequenceSpan sequences, ThreadPool& pool)
+PrefixStream::PrefixStream(const Model& dense, const Linear& embedding, SequenceSpan sequences,
+                           ThreadPool& pool)
     : dense_(dense),
       workspace_(pool),
       length_(SequenceLength(sequences)),
-      dense_hidden_(sequences.size() * length_, dense.config.hidden) {
-  Embed(dense, Flatten(sequences), dense_hidden_);
-  compressed_hidden_ = dense_hidden_;
+      dense_hidden_(sequences.size() * length_, dense.config.hidden),
+      compressed_hidden_(sequences.size() * length_, dense.config.hidden) {
+  const std::vector<TokenId> ids = Flatten(sequences);
+  Embed(dense.embedding, dense.config, ids, dense_hidden_, pool);
+  Embed(embedding, dense.config, ids, compressed_hidden_, pool);
 }
 
 // Calls body(dense_rows, compressed_rows) for groups of sequences.

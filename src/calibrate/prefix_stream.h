@@ -35,8 +35,9 @@ Matrix CorrectedWeight(ConstMatrixView weight, const SiteMoments& moments, float
 // Walks the blocks in order with the hidden states of all sequences, twice.
 class PrefixStream {
  public:
-  // All sequences have the same length. The model must outlive this.
-  PrefixStream(const Model& dense, SequenceSpan sequences, ThreadPool& pool);
+  // `embedding`: that of the compressed model. All sequences have the same length. The dense model must
+  // outlive this.
+  PrefixStream(const Model& dense, const Linear& embedding, SequenceSpan sequences, ThreadPool& pool);
 
   // `compressed` is the next block with the linears before `site` compressed; the others do not matter.
   SiteMoments Measure(Site site, const Block& compressed);

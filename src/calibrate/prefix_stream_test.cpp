@@ -37,7 +37,7 @@ class PrefixStreamTest : public ::testing::Test {
 };
 
 TEST_F(PrefixStreamTest, BehindTheOriginalNothingIsCorrected) {
-  PrefixStream stream(dense_, sequences_, pool_);
+  PrefixStream stream(dense_, dense_.embedding, sequences_, pool_);
   stream.Advance(dense_.blocks[0]);
   for (const Site site : kSites) {
     const SiteMoments moments = stream.Measure(site, dense_.blocks[1]);
@@ -69,7 +69,7 @@ double OutputError(const Matrix& weight, const Matrix& original, const SiteMomen
 }
 
 TEST_F(PrefixStreamTest, BehindACompressedPrefixTheOutputsComeCloser) {
-  PrefixStream stream(dense_, sequences_, pool_);
+  PrefixStream stream(dense_, dense_.embedding, sequences_, pool_);
   Block first = dense_.blocks[0];
   for (const LinearKind kind : kLinearKinds) first[kind] = Noisy(first[kind]);
   stream.Advance(first);

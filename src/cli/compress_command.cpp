@@ -37,15 +37,26 @@ CommandRun SetUpCompress(CLI::App& app) {
   AddOutputOptions(app, *arguments);
 
   app.option_defaults()->group("Compression");
-  AddNumber(app, "--bits", options.bits, {kMinBits, kMaxBits},
-            Format("%g to %g per linear weight, scales included", kMinBits, kMaxBits));
+  CLI::Option* bits = AddNumber(app, "--bits", options.bits, {kMinBits, kMaxBits},
+                                Format("%g to %g per linear weight, scales included", kMinBits, kMaxBits));
+  AddSize(app, "--size", options.file_bytes, "of the file, as 30MB: finds the best split itself")
+      ->excludes(bits);
   AddChoice(app, "--allocation", options.allocation,
             ByName({AllocationPolicy::kMarginal, AllocationPolicy::kChannels, AllocationPolicy::kUniform}),
             "of bits");
   AddChoice(app, "--prefix", options.prefix, ByName({Prefix::kDense, Prefix::kCompressed}),
             "layers before one");
-  AddChoice(app, "--embedding-type", options.embedding_type,
-            {{"q8_0", DType::kQ8_0}, {"q4_0", DType::kQ4_0}, {"f16", DType::kF16}}, "of embedding, head");
+  CLI::Option* type = AddChoice(app, "--embedding-type", options.embedding_type,
+                                {{"f16", DType::kF16},
+                                 {"q8_0", DType::kQ8_0},
+                                 {"q5_1", DType::kQ5_1},
+                                 {"q5_0", DType::kQ5_0},
+                                 {"q4_1", DType::kQ4_1},
+                                 {"q4_0", DType::kQ4_0}},
+                                "head too")
+                          ->default_str("q8_0");
+  AddNumber(app, "--embedding-bits", options.embedding_bits, {kMinBits, kMaxBits}, "factored, not of a type")
+      ->excludes(type);
   AddChoice(app, "--method", options.method, MethodChoices(), "see below");
 
   app.option_defaults()->group("Calibration and tuning");
@@ -53,11 +64,12 @@ CommandRun SetUpCompress(CLI::App& app) {
 
   AddReportOptions(app, *arguments);
   AddFlag(app, "--dry-run", arguments->dry_run, "only print the plan: size, time, memory");
-  app.footer(MethodList() +
-             "\n\nExamples:\n"
-             "  addend compress SmolLM2-135M-Instruct --bits 1.5 -o model.gguf\n"
-             "  addend compress model.f16.gguf -o model.gguf --calibration a.txt b.txt");
-  return [arguments] { RunCompression(*arguments); };
+  app.footer(MethodList() + "\n\nExample: addend compress model.f16.gguf --bits 1.5 -o model.gguf");
+  return [arguments] {
+    if (arguments->options.file_bytes && arguments->options.allocation == AllocationPolicy::kChannels)
+      throw UsageError("--size: goes with --allocation marginal or uniform only");
+    RunCompression(*arguments);
+  };
 }
 
 }  // namespace addend

@@ -16,14 +16,6 @@ struct Arguments {
   bool layers = false, json = false;
 };
 
-double BitsOf(const Linear& linear) {
-  if (const auto* stored = std::get_if<StoredMatrix>(&linear.weight)) {
-    return 8.0 * static_cast<double>(stored->bytes().size());
-  }
-  const size_t rank = std::get<FactoredWeight>(linear.weight).rank();
-  return BitsPerWeight(linear.outputs(), linear.inputs(), rank) * static_cast<double>(linear.size());
-}
-
 size_t RankOf(const Linear& linear) {
   const auto* factored = std::get_if<FactoredWeight>(&linear.weight);
   return factored != nullptr ? factored->rank() : 0;
@@ -48,7 +40,7 @@ struct Group {
     least_rank = std::min(least_rank, RankOf(linear));
     most_rank = std::max(most_rank, RankOf(linear));
     weights += static_cast<double>(linear.size());
-    bits += BitsOf(linear);
+    bits += linear.Bits();
     ++count;
   }
 };
@@ -72,8 +64,13 @@ Json ToJson(const ModelConfig& config) {
           {"rope_theta", config.rope_theta}, {"rope_scaling", Name(config.rope_scaling.kind)}};
 }
 
-Json ToJson(const StoredMatrix& matrix) {
-  return {{"type", Info(matrix.type()).name}, {"rows", matrix.rows()}, {"columns", matrix.cols()}};
+// Of the embedding or the head.
+Json ToJson(const Linear& linear) {
+  return {{"type", TypeOf(linear)},
+          {"rows", linear.outputs()},
+          {"columns", linear.inputs()},
+          {"rank", RankOf(linear)},
+          {"bits_per_weight", linear.Bits() / static_cast<double>(linear.size())}};
 }
 
 Json ToJson(const Group& group) {
@@ -124,7 +121,7 @@ Json LayersOf(const Model& model, const Json& recipe) {
                                    {"outputs", linear.outputs()},
                                    {"inputs", linear.inputs()},
                                    {"rank", RankOf(linear)},
-                                   {"bits_per_weight", BitsOf(linear) / static_cast<double>(linear.size())}});
+                                   {"bits_per_weight", linear.Bits() / static_cast<double>(linear.size())}});
       const Json errors = ErrorsOf(recipe, name);
       for (const char* key : {"weighted_error", "output_error"}) {
         if (errors.contains(key)) layer[key] = errors[key];
@@ -185,8 +182,10 @@ std::string PairsText(const std::string& title, const Json& pairs) {
 
 std::string MatrixText(const char* name, const Json& matrix) {
   if (matrix.is_null()) return Format("  %-22s tied to the embedding\n", name);
-  return Format("  %-22s %6zu x %-6zu  %s\n", name, matrix["rows"].get<size_t>(),
-                matrix["columns"].get<size_t>(), Short(matrix["type"]).c_str());
+  const size_t rank = matrix["rank"];
+  return Format("  %-22s %6zu x %-6zu  %-9s %9s %8.3f\n", name, matrix["rows"].get<size_t>(),
+                matrix["columns"].get<size_t>(), Short(matrix["type"]).c_str(),
+                rank == 0 ? "" : std::to_string(rank).c_str(), matrix["bits_per_weight"].get<double>());
 }
 
 std::string WeightsText(const Json& result) {

@@ -131,4 +131,27 @@ CLI::Option* AddDuration(CLI::App& app, const std::string& names, std::optional<
   return app.add_option_function<std::string>(names, parse, help)->type_name("TIME");
 }
 
+double ParseSize(std::string_view option, std::string_view text) {
+  double unit = 1;
+  std::string_view number = text;
+  if (number.ends_with('B')) number.remove_suffix(1);
+  for (const auto& [letter, factor] : {std::pair('k', 1e3), std::pair('M', 1e6), std::pair('G', 1e9)}) {
+    if (!number.ends_with(letter)) continue;
+    unit = factor;
+    number.remove_suffix(1);
+    break;
+  }
+  try {
+    return unit * ParseNumber<double>(option, number, {1, 1e15 / unit});
+  } catch (const UsageError&) {
+    throw UsageError(option, ": '", text, "' is not a size like 500000, 800kB, 30MB or 1.2G");
+  }
+}
+
+CLI::Option* AddSize(CLI::App& app, const std::string& names, std::optional<double>& bytes,
+                     const std::string& help) {
+  const auto parse = [names, &bytes](const std::string& text) { bytes = ParseSize(names, text); };
+  return app.add_option_function<std::string>(names, parse, help)->type_name("BYTES");
+}
+
 }  // namespace addend

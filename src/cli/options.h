@@ -77,6 +77,12 @@ double ParseDuration(std::string_view option, std::string_view text);
 CLI::Option* AddDuration(CLI::App& app, const std::string& names, std::optional<double>& seconds,
                          const std::string& help);
 
+// "30MB", "1.2G", "500000" -> bytes; k, M and G are powers of 1000. Throws UsageError, which begins with
+// `option`.
+double ParseSize(std::string_view option, std::string_view text);
+CLI::Option* AddSize(CLI::App& app, const std::string& names, std::optional<double>& bytes,
+                     const std::string& help);
+
 template <typename T>
 struct Range {
   T least, most;

@@ -30,6 +30,24 @@ TEST(ParseDuration, RefusesEverythingElse) {
   }
 }
 
+TEST(ParseSize, KnowsPowersOfAThousand) {
+  EXPECT_EQ(ParseSize("-x", "500000"), 500000);
+  EXPECT_EQ(ParseSize("-x", "30MB"), 30e6);
+  EXPECT_EQ(ParseSize("-x", "30M"), 30e6);
+  EXPECT_EQ(ParseSize("-x", "800kB"), 800e3);
+  EXPECT_EQ(ParseSize("-x", "1.5G"), 1.5e9);
+  EXPECT_EQ(ParseSize("-x", "12B"), 12);
+}
+
+TEST(ParseSize, RefusesEverythingElse) {
+  for (const char* text :
+       {"", "B", "MB", "30 MB", "30mb", "-3M", "0", "nan", "inf", "1e99", "3MM", "3BB", "30MiB"}) {
+    EXPECT_THAT([&] { ParseSize("--size", text); },
+                ThrowsMessage<UsageError>("--size: '" + std::string(text) +
+                                          "' is not a size like 500000, 800kB, 30MB or 1.2G"));
+  }
+}
+
 TEST(ParseNumber, TakesTheWholeTextAsDecimal) {
   EXPECT_EQ(ParseNumber<size_t>("-n", "12", {0, 100}), 12u);
   EXPECT_EQ(ParseNumber<size_t>("-n", "010", {0, 100}), 10u);  // not octal

@@ -1,6 +1,8 @@
 #include "compress/compress.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <optional>
 
 #include "base/error.h"
@@ -10,14 +12,17 @@
 #include "compress/block_tuner.h"
 #include "compress/compressed_start.h"
 #include "compress/dense_source.h"
+#include "compress/embedding_factorizer.h"
 #include "compress/model_factorizer.h"
 #include "compress/recipe.h"
+#include "compress/size_choice.h"
 #include "compress/stored_results.h"
 #include "compress/work_folder.h"
 #include "evaluate/perplexity.h"
 #include "kernels/target.h"
 #include "linalg/gemm.h"
 #include "model/compressed_format.h"
+#include "model/tensor_list.h"
 #include "model/transformer.h"
 #include "tokenizer/tokenizer.h"
 #include "tune/distill.h"
@@ -38,6 +43,11 @@ bool IsIn(const Path& path, const Path& folder) {
 std::vector<std::string> Checksums(const Path& compressed) {
   return GgufFile(compressed).metadata().Array<std::string>(compressed_format::kChecksumsKey);
 }
+
+// What --size measures: sequences for each form of the embedding, and the rates of factors.
+constexpr size_t kCandidateSequences = 4;
+constexpr std::array kFactoredCandidates = {1.25, 2.25};
+constexpr double kCandidates = kEmbeddingTypes.size() + kFactoredCandidates.size();
 
 // One compression: what every stage needs, and the stages in order.
 class Job {
@@ -60,9 +70,10 @@ class Job {
       Report(progress_, {"resume", 1, 1, name + " was damaged and is made again"});
     }
     if (!start_) {
-      // Rates that cannot be, and values that the embedding's type cannot hold, are told at once.
-      UniformAllocation(dense_, options_.bits);
-      WithNarrowEmbedding(dense_, options_.embedding_type);
+      // Sizes and rates that cannot be, and values that the embedding's type cannot hold, are told at once.
+      if (options_.file_bytes) guess_ = GuessForSize(dense_, options_);
+      UniformAllocation(dense_, guess_ ? guess_->bits : options_.bits);
+      CheckEmbedding();
     }
     Stage("text", [&] {
       if (options_.calibration.empty()) text_ = WrittenText();
@@ -73,6 +84,8 @@ class Job {
       student_ = std::move(*start_).model;
       report_.linears = start_->linears;
     } else {
+      if (guess_) Stage("size", [&] { Split(); });
+      Stage("embedding", [&] { EmbeddingToItsForm(); });
       Stage("allocate", [&] { allocation_ = Factorizer().Allocate(); });
       Stage("factorize", [&] { FactorizeAll(); });
     }
@@ -115,12 +128,17 @@ class Job {
   }
 
   Json FactorizationSettings() const {
-    return {{"bits", options_.bits},
+    const EmbeddingForm embedding = options_.Embedding();
+    const bool open = options_.file_bytes && !split_;  // then the job finds out what stands there
+    return {{"size", OrNull(options_.file_bytes)},
+            {"bits", open ? Json() : Json(options_.bits)},
             {"allocation", Name(options_.allocation)},
             {"method", options_.method},
             {"prefix", Name(options_.prefix)},
             {"statistics_sequences", options_.statistics_sequences},
-            {"embedding_type", Info(options_.embedding_type).name}};
+            {"embedding_type",
+             options_.ChoosesEmbedding() || embedding.factored() ? Json() : Json(Info(embedding.type).name)},
+            {"embedding_bits", embedding.factored() ? Json(embedding.bits) : Json()}};
   }
 
   CalibrationText GivenText() const {
@@ -163,13 +181,98 @@ class Job {
     return importance;
   }
 
+  void CheckEmbedding() const {
+    if (options_.Embedding().factored()) {
+      EmbeddingRank(dense_.embedding, options_.Embedding().bits);
+    } else {
+      WithNarrowEmbedding(dense_, options_.Embedding().type, pool_);
+    }
+  }
+
+  // Sets rate and embedding to the best that the size allows.
+  void Split() {
+    constexpr const char* kName = "size";
+    if (!work_.Has(kName)) {
+      options_.bits = guess_->bits;
+      const ModelLoss losses = Factorizer().PilotLosses();
+      work_.Save(kName, ToCheckpoint(ChooseForSize(dense_, Candidates(), losses, text_.length - 1,
+                                                   options_.allocation, *options_.file_bytes)));
+    }
+    const SizeChoice choice = SizeChoiceFrom(work_.Load(kName));
+    options_.bits = choice.bits;
+    options_.SetEmbedding(choice.embedding);
+    split_ = true;
+  }
+
+  std::vector<EmbeddingCandidate> Candidates() {
+    if (!options_.ChoosesEmbedding()) return {{options_.Embedding(), 0}};
+    std::vector<EmbeddingCandidate> candidates, factored;
+    for (const DType type : kEmbeddingTypes)
+      candidates.push_back(Measured({.type = type}, WithNarrowEmbedding(dense_, type, pool_)));
+    for (const double bits : kFactoredCandidates) {
+      Model model = dense_;
+      const auto factor = [&](EmbeddingUse use, Linear& linear) {
+        linear.weight = FactorizeEmbedding(linear, use, ImportanceOfEmbedding(), bits, Effort::kFast,
+                                           options_.seed, pool_)
+                            .weight;
+      };
+      factor(dense_.head ? EmbeddingUse::kEmbedding : EmbeddingUse::kTied, model.embedding);
+      if (dense_.head) factor(EmbeddingUse::kHead, *model.head);
+      factored.push_back(Measured({.bits = bits}, model));
+    }
+    std::ranges::copy(InterpolateRates(factored), std::back_inserter(candidates));
+    return candidates;
+  }
+
+  EmbeddingCandidate Measured(const EmbeddingForm& form, const Model& model) {
+    Transformer original(dense_, pool_), other(model, pool_);
+    const size_t count = std::min(kCandidateSequences, text_.held_out.size());
+    const std::vector<TokenId> tokens = Flatten(SequenceSpan(text_.held_out).first(count));
+    const double divergence = Divergence(original, other, tokens, {.window = text_.length}, {}).hf.kl.mean();
+    Report(progress_, {"size", ++measured_candidates_, kCandidates, NameOf(form)});
+    return {form, std::max(divergence, 1e-6)};  // the logarithm is taken of it
+  }
+
+  const EmbeddingImportance& ImportanceOfEmbedding() {
+    if (embedding_importance_.logits.empty()) {
+      const SequenceSpan sequences = StatisticsSequences();
+      embedding_importance_ = MeasureEmbeddingImportance(
+          dense_, sequences.first(ImportanceSequences(sequences.size())), pool_, progress_);
+    }
+    return embedding_importance_;
+  }
+
+  // embedded_: the dense model with embedding and head as the file will have them.
+  void EmbeddingToItsForm() {
+    if (!options_.Embedding().factored()) {
+      embedded_ = WithNarrowEmbedding(dense_, options_.Embedding().type, pool_);
+      return;
+    }
+    embedded_ = dense_;
+    FactorEmbedding(dense_.head ? EmbeddingUse::kEmbedding : EmbeddingUse::kTied, embedded_.embedding);
+    if (dense_.head) FactorEmbedding(EmbeddingUse::kHead, *embedded_.head);
+  }
+
+  void FactorEmbedding(EmbeddingUse use, Linear& linear) {
+    const std::string name(use == EmbeddingUse::kHead ? GgufNames().head : GgufNames().embedding);
+    if (!work_.Has(name)) {
+      work_.Save(name, ToCheckpoint(FactorizeEmbedding(linear, use, ImportanceOfEmbedding(),
+                                                       options_.Embedding().bits, options_.effort,
+                                                       options_.seed, pool_)));
+    }
+    FactorizedLinear factorized = LinearFrom(work_.Load(name));
+    linear.weight = std::move(factorized.weight);
+    report_.embeddings.push_back(factorized.report);
+  }
+
   ModelFactorizer Factorizer() {
-    return ModelFactorizer(dense_, importance_, StatisticsSequences(), options_, work_, pool_, progress_);
+    return ModelFactorizer(dense_, embedded_, importance_, StatisticsSequences(), options_, work_, pool_,
+                           progress_);
   }
 
   void FactorizeAll() {
     FactorizedModel factorized = Factorizer().Factorize(allocation_);
-    student_ = WithNarrowEmbedding(std::move(factorized.model), options_.embedding_type);
+    student_ = std::move(factorized.model);
     report_.linears = std::move(factorized.linears);
   }
 
@@ -251,12 +354,14 @@ class Job {
                       {"kl_divergence", report_.quality.divergence},
                       {"top1_agreement", report_.quality.top1_agreement}};
     recipe[kRecipeLinears] = Json::object();
-    for (const LinearReport& linear : report_.linears) {
+    const auto add = [&](const LinearReport& linear) {
       recipe[kRecipeLinears][linear.name] = {{"rank", linear.rank},
                                              {"bits", linear.bits},
                                              {"weighted_error", linear.weighted_error},
                                              {"output_error", linear.output_error}};
-    }
+    };
+    std::ranges::for_each(report_.embeddings, add);
+    std::ranges::for_each(report_.linears, add);
     return recipe;
   }
 
@@ -272,6 +377,11 @@ class Job {
   CalibrationText text_;  // before the work folder: a text that is no good leaves none behind
   WorkFolder work_;
   ModelImportance importance_;
+  std::optional<SizeChoice> guess_;  // with a size: before anything is measured
+  bool split_ = false;               // and whether what it leaves open is decided
+  double measured_candidates_ = 0;
+  EmbeddingImportance embedding_importance_;  // once it is needed
+  Model embedded_;
   Allocation allocation_;
   Model student_;
   CompressReport report_;

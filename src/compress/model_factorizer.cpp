@@ -18,10 +18,11 @@ constexpr double kGenerousRate = 1.5;  // of the rate asked for, from which chan
 
 }  // namespace
 
-ModelFactorizer::ModelFactorizer(const Model& dense, const ModelImportance& importance,
+ModelFactorizer::ModelFactorizer(const Model& dense, const Model& start, const ModelImportance& importance,
                                  SequenceSpan sequences, const CompressOptions& options,
                                  const WorkFolder& work, ThreadPool& pool, const Progress& progress)
     : dense_(dense),
+      start_(start),
       importance_(importance),
       sequences_(sequences),
       options_(options),
@@ -86,7 +87,7 @@ FactorizedModel ModelFactorizer::Factorize(const Pass& pass) const {
   } else {
     FactorizeOnDenseInputs(pass);
   }
-  FactorizedModel factorized{.model = dense_, .linears = {}};  // shares the stored weights
+  FactorizedModel factorized{.model = start_, .linears = {}};  // shares the stored weights
   for (size_t b = 0; b < dense_.blocks.size(); ++b) {
     for (const LinearKind kind : kLinearKinds) {
       FactorizedLinear linear = LinearFrom(work_.Load(NameOf(pass, b, kind)));
@@ -110,7 +111,7 @@ void ModelFactorizer::FactorizeOnDenseInputs(const Pass& pass) const {
 }
 
 void ModelFactorizer::FactorizeInSequence(const Pass& pass) const {
-  PrefixStream stream(dense_, sequences_, pool_);
+  PrefixStream stream(dense_, start_.embedding, sequences_, pool_);
   const auto work = [&](size_t b) {
     Block block = dense_.blocks[b];
     for (const Site site : kSites) {

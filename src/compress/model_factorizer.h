@@ -17,17 +17,20 @@
 namespace addend {
 
 struct FactorizedModel {
-  Model model;  // shares everything but the linears with the dense one
+  Model model;  // shares everything but the linears with what it was made from
   std::vector<LinearReport> linears;
 };
 
 class ModelFactorizer {
  public:
-  // All of them must outlive this. `sequences`: what the covariances are measured on.
-  ModelFactorizer(const Model& dense, const ModelImportance& importance, SequenceSpan sequences,
-                  const CompressOptions& options, const WorkFolder& work, ThreadPool& pool,
-                  const Progress& progress);
+  // All of them must outlive this. `start`: the dense model with the embedding and head of the compressed
+  // one. `sequences`: what the covariances are measured on.
+  ModelFactorizer(const Model& dense, const Model& start, const ModelImportance& importance,
+                  SequenceSpan sequences, const CompressOptions& options, const WorkFolder& work,
+                  ThreadPool& pool, const Progress& progress);
 
+  // A quick factorization of every layer at options.bits; what is in the work folder may be of another rate.
+  ModelLoss PilotLosses() const;
   // The ranks by options.allocation and options.bits.
   Allocation Allocate() const;
   FactorizedModel Factorize(const Allocation& allocation) const;
@@ -41,7 +44,6 @@ class ModelFactorizer {
     Effort effort;
   };
 
-  ModelLoss PilotLosses() const;
   ChannelScores PilotScores() const;
   FactorizedModel Factorize(const Pass& pass) const;
   void FactorizeOnDenseInputs(const Pass& pass) const;
@@ -60,6 +62,7 @@ class ModelFactorizer {
   double Bits(size_t block, LinearKind kind, size_t rank) const;
 
   const Model& dense_;
+  const Model& start_;
   const ModelImportance& importance_;
   SequenceSpan sequences_;
   const CompressOptions& options_;

@@ -1,6 +1,7 @@
 #include "compress/options.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <initializer_list>
 
 namespace addend {
@@ -48,6 +49,27 @@ std::string_view Name(Prefix prefix) {
 
 std::string_view Name(Training training) {
   return NameAt({"scales", "all"}, training);
+}
+
+std::string NameOf(const EmbeddingForm& form) {
+  if (!form.factored()) return std::string(Info(form.type).name);
+  char text[40];
+  std::snprintf(text, sizeof text, "dbf at %.4g bits", form.bits);
+  return text;
+}
+
+EmbeddingForm CompressOptions::Embedding() const {
+  return {.type = embedding_type.value_or(DType::kQ8_0), .bits = embedding_bits.value_or(0)};
+}
+
+void CompressOptions::SetEmbedding(const EmbeddingForm& form) {
+  embedding_type.reset();
+  embedding_bits.reset();
+  if (form.factored()) {
+    embedding_bits = form.bits;
+  } else {
+    embedding_type = form.type;
+  }
 }
 
 EffortSettings CompressOptions::Settings() const {

@@ -1,5 +1,6 @@
 // What a compression is asked for.
 #pragma once
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,20 +43,38 @@ enum class Prefix {
 };
 std::string_view Name(Prefix prefix);  // "dense", "compressed"
 
+// How embedding and head are stored.
+struct EmbeddingForm {
+  DType type = DType::kQ8_0;  // unless the source already takes fewer bits
+  double bits = 0;            // above 0: factored at so many bits a weight, and `type` does not count
+
+  bool factored() const { return bits > 0; }
+};
+std::string NameOf(const EmbeddingForm& form);  // "q8_0", "dbf at 1.5 bits"
+
+// What --size tries beside factors; the widest first.
+inline constexpr std::array kEmbeddingTypes = {DType::kQ8_0, DType::kQ5_1, DType::kQ5_0, DType::kQ4_1,
+                                               DType::kQ4_0};
+
 struct CompressOptions {
   // A compressed form of the same model to go on from: then there is only tuning, and what is about rates and
   // factorization below does not count. Empty: from the dense model.
   Path start;
   double bits = 1.0;  // average over the linear layers, scales included
+  // At most so many for the whole file, in place of `bits`, which are then chosen; so is the embedding's form
+  // unless it is given. Not with kChannels.
+  std::optional<double> file_bytes;
   AllocationPolicy allocation = AllocationPolicy::kMarginal;
   Prefix prefix = Prefix::kCompressed;
   Effort effort = Effort::kDefault;
   std::string method = "dbf";
-  std::vector<Path> calibration;        // text files; empty: text that the model itself generates
-  size_t calibration_length = 512;      // tokens in a sequence
-  size_t statistics_sequences = 0;      // for covariances; 0 = by effort
-  DType embedding_type = DType::kQ8_0;  // of embedding and head, unless the source already takes fewer bits
-  std::optional<Training> train;        // none = by effort: signs take long before they pay
+  std::vector<Path> calibration;    // text files; empty: text that the model itself generates
+  size_t calibration_length = 512;  // tokens in a sequence
+  size_t statistics_sequences = 0;  // for covariances; 0 = by effort
+  // Of embedding and head; at most one of these, none = q8_0.
+  std::optional<DType> embedding_type;
+  std::optional<double> embedding_bits;
+  std::optional<Training> train;  // none = by effort: signs take long before they pay
   // How often block tuning goes through its sequences; 0 = no block tuning. For the same time, tuning the
   // whole model brings more (docs/results.md); a block alone takes less memory.
   size_t block_epochs = 0;
@@ -68,6 +87,9 @@ struct CompressOptions {
   Path work_folder;               // empty: the output's name with ".work" behind it
   bool keep_work_folder = false;  // also after success
 
+  EmbeddingForm Embedding() const;
+  bool ChoosesEmbedding() const { return file_bytes && !embedding_type && !embedding_bits; }
+  void SetEmbedding(const EmbeddingForm& form);
   EffortSettings Settings() const;  // with what the options say in place of the effort's defaults
   CalibrationOptions TextOptions() const;
 };

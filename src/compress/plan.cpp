@@ -7,6 +7,8 @@
 #include "base/progress.h"
 #include "compress/block_tuner.h"
 #include "compress/dense_source.h"
+#include "compress/embedding_factorizer.h"
+#include "compress/size_choice.h"
 #include "linalg/gemm.h"
 #include "tokenizer/tokenizer.h"
 #include "tune/distill.h"
@@ -48,14 +50,6 @@ double FactorizeCost(Effort effort) {
 
 double Square(size_t x) {
   return static_cast<double>(x) * static_cast<double>(x);
-}
-
-// Of everything but tensor data.
-double HeaderBytes(const Model& model) {
-  // Of a factored linear: name, shape and checksum of five tensors, and its errors in the recipe.
-  constexpr double kOfLinear = 750;
-  return static_cast<double>(Serialised(model.metadata).size()) +
-         kOfLinear * static_cast<double>(model.blocks.size() * kLinearKinds.size());
 }
 
 // How many sequences statistics are measured on.
@@ -128,6 +122,23 @@ double LinearsSeconds(const Work& work, Effort effort) {
   return FactorizeCost(effort) * sum / work.rate;
 }
 
+// The walk for its importance, B from some rows, and the sweeps over all rows of A.
+double EmbeddingSeconds(const Work& work) {
+  const double bits = work.options.Embedding().bits;
+  if (!(bits > 0)) return 0;
+  constexpr double kSweeps = 50;
+  const Model& model = work.model;
+  const auto of = [&](const Linear& linear) {
+    const auto rank = static_cast<double>(EmbeddingRank(linear, bits));
+    const auto n = static_cast<double>(linear.outputs()), m = static_cast<double>(linear.inputs());
+    const double fitted = std::min(n, static_cast<double>(kFittedEmbeddingRows) * std::max(rank, m));
+    return FactorizeCost(work.options.effort) * fitted * m * rank + 2 * kSweeps * n * rank * rank;
+  };
+  const double importance = static_cast<double>(ImportanceSequences(work.sequences)) * work.SequenceTokens() *
+                            2 * (work.Weights() + work.Head()) / kShareOfRate;
+  return (importance + of(model.embedding) + (model.head ? of(*model.head) : 0)) / work.rate;
+}
+
 double AllocateSeconds(const Work& work) {
   // Of a factorization of all linears at the effort "fast".
   constexpr double kPilot = 0.35, kAtGenerousRate = 1.6;
@@ -188,19 +199,28 @@ double MemoryBytes(const Work& work, const CompressPlan& plan) {
 
 }  // namespace
 
-CompressPlan PlanCompression(const Path& source, const CompressOptions& options, ThreadPool& pool) {
+CompressPlan PlanCompression(const Path& source, const CompressOptions& given, ThreadPool& pool) {
   const Model model = LoadDenseModel(source);
+  CompressPlan plan;
+  CompressOptions options = given;
+  if (options.file_bytes) {
+    const SizeChoice guess = GuessForSize(model, options);
+    plan.guessed_split = true;
+    options.bits = guess.bits;
+    options.SetEmbedding(guess.embedding);
+  }
   const Allocation allocation = UniformAllocation(model, options.bits);
   const Work work{.model = model,
                   .allocation = allocation,
                   .options = options,
                   .sequences = StatisticsSequences(options, LoadTokenizer(source)),
                   .rate = MeasureRate(pool)};
-  CompressPlan plan;
-  plan.size = PlannedSize(model, allocation, options.embedding_type);
-  plan.file_bytes = plan.size.total_bits / 8 + HeaderBytes(model);
+  plan.embedding = NameOf(options.Embedding());
+  plan.size = PlannedSize(model, allocation, options.Embedding());
+  plan.file_bytes = FileBytes(model, allocation, options.Embedding());
   plan.text_seconds = TextSeconds(work);
   plan.statistics_seconds = StatisticsSeconds(work);
+  plan.embedding_seconds = EmbeddingSeconds(work);
   plan.allocate_seconds = AllocateSeconds(work);
   plan.factorize_seconds = FactorizeSeconds(work);
   plan.block_tuning_seconds = BlockTuningSeconds(work, plan);
@@ -215,10 +235,13 @@ Json CompressPlan::ToJson() const {
           {"total_weights", size.total_weights},
           {"linear_bits_per_weight", size.linear_bits / static_cast<double>(size.linear_weights)},
           {"file_bits_per_weight", 8 * file_bytes / weights},
+          {"embedding", embedding},
+          {"guessed_split", guessed_split},
           {"file_bytes", file_bytes},
           {"seconds",
            {{"text", text_seconds},
             {"statistics", statistics_seconds},
+            {"embedding", embedding_seconds},
             {"allocate", allocate_seconds},
             {"factorize", factorize_seconds},
             {"tune blocks", block_tuning_seconds},
@@ -229,18 +252,21 @@ Json CompressPlan::ToJson() const {
 std::string CompressPlan::ToText() const {
   const auto linear_weights = static_cast<double>(size.linear_weights);
   const auto weights = static_cast<double>(size.total_weights);
-  char text[256];
+  char text[320];
   std::snprintf(text, sizeof text,
                 "  linears  %.2f M weights at %.3f bits\n"
+                "  rest     embedding %s%s\n"
                 "  file     %s, %.3f bits for each of %.2f M weights\n",
-                linear_weights / 1e6, size.linear_bits / linear_weights, SizeText(file_bytes).c_str(),
-                8 * file_bytes / weights, weights / 1e6);
+                linear_weights / 1e6, size.linear_bits / linear_weights, embedding.c_str(),
+                guessed_split ? "; both are a guess, the job measures what is best" : "",
+                SizeText(file_bytes).c_str(), 8 * file_bytes / weights, weights / 1e6);
   std::string stages;
   const auto add = [&](const char* name, double seconds) {
     if (seconds > 0) stages += (stages.empty() ? "" : ", ") + std::string(name) + " " + DurationText(seconds);
   };
   add("text", text_seconds);
   add("statistics", statistics_seconds);
+  add("embedding", embedding_seconds);
   add("allocate", allocate_seconds);
   add("factorize", factorize_seconds);
   add("tune blocks", block_tuning_seconds);

@@ -83,6 +83,7 @@ Json CompressReport::ToJson() const {
       {"distillation", {{"steps", distill.steps}, {"seconds", distill.seconds}, {"curve", Json::array()}}},
       {"stage_seconds", Json::object()},
       {"peak_memory_bytes", peak_memory_bytes},
+      {"embeddings", Json::array()},
       {"linears", Json::array()}};
   for (const BlockReport& block : blocks) json["block_tuning"].push_back(block.ToJson());
   for (const DistillPoint& point : distill.curve) {
@@ -90,6 +91,7 @@ Json CompressReport::ToJson() const {
         {{"step", point.step}, {"seconds", point.seconds}, {"held_out_kl", point.held_out}});
   }
   for (const auto& [stage, seconds] : stage_seconds) json["stage_seconds"][stage] = seconds;
+  for (const LinearReport& linear : embeddings) json["embeddings"].push_back(linear.ToJson());
   for (const LinearReport& linear : linears) json["linears"].push_back(linear.ToJson());
   return json;
 }
@@ -107,6 +109,11 @@ std::string CompressReport::ToText() const {
   std::string text = "  layers         weights     bits  weighted err   output err   2^(-2 bits)\n";
   for (const std::string& kind : kinds) text += groups[kind].Row(kind);
   text += all.Row("all linears");
+  for (const LinearReport& linear : embeddings) {
+    Group group;
+    group.Add(linear);
+    text += group.Row(linear.name);
+  }
   const auto weights = static_cast<double>(size.total_weights);
   const double other_weights = weights - static_cast<double>(size.linear_weights);
   text += Format("  %-12s %8.2f M %8.3f\n", "the rest", other_weights / 1e6,

@@ -43,6 +43,7 @@ struct CompressReport {
   Path file;
   SizeReport size;
   uint64_t file_bytes = 0;
+  std::vector<LinearReport> embeddings;  // embedding and head, where they are factored
   std::vector<LinearReport> linears;
   std::vector<BlockReport> blocks;  // empty without block tuning
   DistillResult distill;

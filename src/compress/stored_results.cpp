@@ -158,6 +158,26 @@ FactorizedLinear LinearFrom(const Checkpoint& checkpoint) {
                      .seconds = JsonField<double>(facts, "seconds", kOrigin)}};
 }
 
+Checkpoint ToCheckpoint(const SizeChoice& choice) {
+  Checkpoint checkpoint;
+  checkpoint.facts = {{"embedding_type", static_cast<uint32_t>(choice.embedding.type)},
+                      {"embedding_bits", choice.embedding.bits},
+                      {"bits", choice.bits},
+                      {"embedding_divergence", choice.embedding_divergence},
+                      {"linear_divergence", choice.linear_divergence}};
+  return checkpoint;
+}
+
+SizeChoice SizeChoiceFrom(const Checkpoint& checkpoint) {
+  const Json& facts = checkpoint.facts;
+  const auto number = [&](const char* name) { return JsonField<double>(facts, name, kOrigin); };
+  return {.embedding = {.type = static_cast<DType>(JsonField<uint32_t>(facts, "embedding_type", kOrigin)),
+                        .bits = number("embedding_bits")},
+          .bits = number("bits"),
+          .embedding_divergence = number("embedding_divergence"),
+          .linear_divergence = number("linear_divergence")};
+}
+
 Checkpoint ToCheckpoint(const TunedBlock& block) {
   Checkpoint checkpoint;
   checkpoint.facts = {{"report", block.report.ToJson()}, {"shapes", Json::object()}};

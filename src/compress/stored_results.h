@@ -5,6 +5,7 @@
 #include "calibrate/importance.h"
 #include "compress/checkpoint.h"
 #include "compress/report.h"
+#include "compress/size_choice.h"
 #include "tensor/factored_weight.h"
 #include "tune/distill.h"
 
@@ -25,6 +26,7 @@ Checkpoint ToCheckpoint(const ModelImportance& importance);
 Checkpoint ToCheckpoint(const BlockLoss& losses);
 Checkpoint ToCheckpoint(const FactorizedLinear& linear);
 Checkpoint ToCheckpoint(const TunedBlock& block);
+Checkpoint ToCheckpoint(const SizeChoice& choice);
 Checkpoint ToCheckpoint(const DistillState& state);
 
 // Throw Error when the checkpoint does not hold what it should.
@@ -33,6 +35,7 @@ ModelImportance ImportanceFrom(const Checkpoint& checkpoint, const Model& model)
 BlockLoss BlockLossFrom(const Checkpoint& checkpoint);
 FactorizedLinear LinearFrom(const Checkpoint& checkpoint);
 TunedBlock TunedBlockFrom(const Checkpoint& checkpoint);
+SizeChoice SizeChoiceFrom(const Checkpoint& checkpoint);
 DistillState DistillStateFrom(const Checkpoint& checkpoint);
 
 }  // namespace addend

@@ -104,7 +104,7 @@ TEST_F(PerplexityTest, BrokenModelsAreAnErrorWithAPosition) {
   embedding(6, 0) = std::numeric_limits<float>::quiet_NaN();
   Model broken = model_;
   broken.head = broken.HeadMatrix();
-  broken.embedding = StoredMatrix::FromFloats(embedding, DType::kF32);
+  broken.embedding.weight = StoredMatrix::FromFloats(embedding, DType::kF32);
   Transformer transformer(broken, pool_);
   EXPECT_THAT([&] { Perplexity(transformer, tokens_, {.window = 128}, {}); },
               ThrowsMessage<Error>(HasSubstr(
@@ -170,7 +170,11 @@ TEST(SmolLm2Perplexity, OfTheGoldenText) {
   const auto path = test::SmolLm2();
   ADDEND_SKIP_WITHOUT(path, "SmolLM2");
   Model model = LoadModel(*path);
-  model.embedding = StoredMatrix::FromFloats(model.embedding.ToDense(), DType::kF16);
+  const auto round = [](Linear& linear) {
+    linear.weight = StoredMatrix::FromFloats(linear.ToDense(), DType::kF16);
+  };
+  round(model.embedding);
+  for (Block& block : model.blocks) std::ranges::for_each(block.linears, round);
   ThreadPool pool;
   Transformer transformer(model, pool);
   const Json golden = ParseJson(ReadTextFile(test::GoldenPath("smollm2_logits.json")), "smollm2_logits.json");

@@ -85,6 +85,15 @@ void Harden(Matrix& factor) {
   for (float& value : factor.values()) value = value >= 0 ? 1.0f : -1.0f;
 }
 
+SweepRule RuleOf(const AnnealSchedule& schedule, size_t step) {
+  const float x = schedule.steps > 1 ? static_cast<float>(step) / static_cast<float>(schedule.steps - 1) : 1;
+  SweepRule rule;
+  rule.hard = false;
+  rule.beta = schedule.first_beta * std::pow(schedule.last_beta / schedule.first_beta, x);
+  rule.memory = schedule.first_memory + x * (schedule.last_memory - schedule.first_memory);
+  return rule;
+}
+
 }  // namespace
 
 Descent::Descent(const Objective& objective, Factors& factors, ThreadPool& pool)
@@ -193,18 +202,30 @@ void Descent::Flip(size_t max_rounds) {
 void Descent::Anneal(const AnnealSchedule& schedule) {
   for (size_t step = 0; step < schedule.steps; ++step) {
     ThrowIfInterrupted();
-    const float x =
-        schedule.steps > 1 ? static_cast<float>(step) / static_cast<float>(schedule.steps - 1) : 1;
-    SweepRule rule;
-    rule.hard = false;
-    rule.beta = schedule.first_beta * std::pow(schedule.last_beta / schedule.first_beta, x);
-    rule.memory = schedule.first_memory + x * (schedule.last_memory - schedule.first_memory);
+    const SweepRule rule = RuleOf(schedule, step);
     Sweep(B_, A_, rule, 1);
     Sweep(A_, B_, rule, 1);
   }
   Harden(factors_.A_t);
   Harden(factors_.B);
   FitScales();
+}
+
+void Descent::SolveA(const AnnealSchedule& schedule, size_t flip_rounds) {
+  ComputeForces(B_, factors_.mid, /*transposed=*/false);  // do not depend on A
+  factors_.A_t.SetZero();
+  for (size_t step = 0; step < schedule.steps; ++step) {
+    ThrowIfInterrupted();
+    SweepIndependent(q_, f_, factors_.a, RuleOf(schedule, step), factors_.A_t, pool_);
+  }
+  Harden(factors_.A_t);
+  FitColumns(A_);
+  for (size_t round = 0; round < flip_rounds; ++round) {
+    for (size_t pass = 0; pass < kFlipPasses; ++pass)
+      SweepIndependent(q_, f_, factors_.a, SweepRule{}, factors_.A_t, pool_);
+    FitColumns(A_);
+  }
+  MoveSignsOfColumns(factors_.a, factors_.A_t);
 }
 
 }  // namespace addend

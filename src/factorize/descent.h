@@ -35,6 +35,9 @@ class Descent {
   // Relaxes both factors to [-1, 1], hardens them along the schedule, fits the scales. An interrupt leaves
   // them relaxed.
   void Anneal(const AnnealSchedule& schedule);
+  // A alone, with everything else as it is, and no output metric: annealed from nothing, then flipped, and a
+  // fitted. Takes about how large a should be from what it is.
+  void SolveA(const AnnealSchedule& schedule, size_t flip_rounds);
 
  private:
   // A factor with its scales and the metric between its columns.

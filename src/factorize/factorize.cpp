@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "factorize/errors.h"
 #include "factorize/methods.h"
+#include "factorize/tall.h"
 
 namespace addend {
 namespace {
@@ -118,7 +119,10 @@ FactorizeResult Factorize(const FactorizeProblem& problem, const FactorizeOption
   } else {
     const Objective objective =
         MakeObjective(problem, method.uses_covariances, options.covariance_damping, pool);
-    result.weight = ToFactoredWeight(method.run(objective, options, pool), objective);
+    const auto fit = [&](const Objective& part) { return method.run(part, options, pool); };
+    const bool tall = options.fitted_rows > 0 && options.fitted_rows < problem.weight.rows;
+    result.weight =
+        tall ? FactorizeTall(objective, options, fit, pool) : ToFactoredWeight(fit(objective), objective);
     result.weight.Validate();
     const FactorizeErrors errors = MeasureErrors(problem, result.weight, pool);
     result.weighted_error = errors.weighted;

@@ -38,6 +38,9 @@ struct FactorizeOptions {
   Effort effort = Effort::kDefault;
   size_t rank = 0;  // r; RankForBits gives it for a rate. At least 1; more than min(n, m) is allowed
   uint64_t seed = 1;
+  // Of a matrix with many more rows than columns: how many rows, those of the greatest output importance, B,
+  // mid and b are fitted to; then A follows row by row. 0, or no fewer than there are: all.
+  size_t fitted_rows = 0;
 
   // Steps of the ADMM: the whole of "dbf-admm" and "nanoquant-admm", the start of "dbf". 0 = by method and
   // effort.

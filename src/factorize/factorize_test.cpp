@@ -53,6 +53,25 @@ Errors ErrorsOf(const RandomProblem& problem, const FactoredWeight& factored) {
   return {part[0] / whole[0], part[1] / whole[1]};
 }
 
+// B from the rows that matter most, A for all of them. What it costs is little where there are many rows.
+TEST(Factorize, SomeRowsAreEnoughToFindB) {
+  for (const bool covariance : {false, true}) {
+    RandomProblem problem(5000, 24, 3);  // more than one chunk of rows
+    for (size_t j = 0; j < 24; ++j) problem.weight(7, j) = 0;
+    const FactorizeProblem given = covariance ? problem.WithCovariance() : problem.Diagonal();
+    ThreadPool pool(2), one(1);
+    FactorizeOptions options{.rank = 30};
+    const FactorizeResult whole = Factorize(given, options, pool);
+    options.fitted_rows = 500;
+    const FactorizeResult part = Factorize(given, options, pool);
+    EXPECT_LT(part.output_error, 1.25 * whole.output_error);
+    EXPECT_EQ(part.weight.a[7], 0);
+    EXPECT_EQ(Factorize(given, options, one).weight, part.weight);
+    options.fitted_rows = 5000;
+    EXPECT_EQ(Factorize(given, options, pool).weight, whole.weight);
+  }
+}
+
 TEST(Factorize, ReportsTheErrorsOfWhatItReturns) {
   const RandomProblem problem(40, 56, 1);
   const FactorizeResult result = Factorized(problem.WithCovariance(), 16);

@@ -22,6 +22,12 @@ DenseKernel KernelFor(DType type) {
       return kernels.dense_bf16;
     case DType::kQ8_0:
       return kernels.dense_q8_0;
+    case DType::kQ5_1:
+      return kernels.dense_q5_1;
+    case DType::kQ5_0:
+      return kernels.dense_q5_0;
+    case DType::kQ4_1:
+      return kernels.dense_q4_1;
     case DType::kQ4_0:
       return kernels.dense_q4_0;
     default:

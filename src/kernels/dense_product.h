@@ -17,7 +17,8 @@ struct StoredRows {
   std::span<const std::byte> bytes;
 };
 
-// F32, F16, BF16, Q8_0, Q4_0. Other types are to be decoded to one of these when the model is loaded.
+// F32, F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1, Q4_0. Other types are to be decoded to one of these when the model
+// is loaded.
 bool HasDenseKernel(DType type);
 
 // y[t][r] = sum over c of w(r, c) * x[t][c].   x: (tokens, cols), y: (tokens, rows).

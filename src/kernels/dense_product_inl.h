@@ -26,28 +26,55 @@ struct BF16Row {
   ADDEND_TARGET static Floats Values(const uint16_t* p, size_t n) { return LoadBFloat16(p, n); }
 };
 
-// Block types: 32 elements with one half-precision scale in front (ggml's block_q8_0 and block_q4_0).
+// Block types: 32 elements q with a half-precision scale d in front, and behind it the minimum where there is
+// one (ggml's block_q8_0, block_q4_0, ...). An element is d * q + offset; q is centred at 0 here in every
+// type.
 constexpr size_t kBlockElements = 32;
 
-ADDEND_TARGET inline Floats BlockScale(const std::byte* block) {
+ADDEND_TARGET inline Floats HalfAt(const std::byte* p) {
   uint16_t half;
-  std::memcpy(&half, block, sizeof half);
+  std::memcpy(&half, p, sizeof half);
   return SetHalf(half);
 }
+// q - 8 of elements i, i + 1, ... of nibbles: the low ones are the first 16 elements, the high ones the
+// others.
+ADDEND_TARGET inline Floats Nibbles(const std::byte* block, size_t i) {
+  const uint8_t* nibbles = reinterpret_cast<const uint8_t*>(block) + i % 16;
+  return i < 16 ? LoadLowNibbles(nibbles) : LoadHighNibbles(nibbles);
+}
+// q - 16 of elements of 5 bits: the fifth ones in front of the nibbles.
+ADDEND_TARGET inline Floats FiveBits(const std::byte* block, size_t i) {
+  uint32_t high;
+  std::memcpy(&high, block, sizeof high);
+  return Nibbles(block + sizeof high, i) + ByBits(high >> i, -8, 8);
+}
+
 struct Q8_0Block {
   static constexpr size_t kBytes = 34;
-  // Elements i, i + 1, ... as vector, without the scale.
+  static constexpr float kCentre = 0;  // what is missing in Values, times the scale; 0: no minimum either
   ADDEND_TARGET static Floats Values(const std::byte* block, size_t i) {
     return LoadInt8(reinterpret_cast<const int8_t*>(block) + 2 + i);
   }
 };
 struct Q4_0Block {
   static constexpr size_t kBytes = 18;
-  // The low nibbles are the first 16 elements, the high ones the others.
-  ADDEND_TARGET static Floats Values(const std::byte* block, size_t i) {
-    const uint8_t* nibbles = reinterpret_cast<const uint8_t*>(block) + 2 + i % 16;
-    return i < 16 ? LoadLowNibbles(nibbles) : LoadHighNibbles(nibbles);
-  }
+  static constexpr float kCentre = 0;
+  ADDEND_TARGET static Floats Values(const std::byte* block, size_t i) { return Nibbles(block + 2, i); }
+};
+struct Q4_1Block {
+  static constexpr size_t kBytes = 20;
+  static constexpr float kCentre = 8;
+  ADDEND_TARGET static Floats Values(const std::byte* block, size_t i) { return Nibbles(block + 4, i); }
+};
+struct Q5_0Block {
+  static constexpr size_t kBytes = 22;
+  static constexpr float kCentre = 0;
+  ADDEND_TARGET static Floats Values(const std::byte* block, size_t i) { return FiveBits(block + 2, i); }
+};
+struct Q5_1Block {
+  static constexpr size_t kBytes = 24;
+  static constexpr float kCentre = 16;
+  ADDEND_TARGET static Floats Values(const std::byte* block, size_t i) { return FiveBits(block + 4, i); }
 };
 
 // y[t] = row . x[t] for kTokens tokens at `x`, `stride` apart.
@@ -76,16 +103,22 @@ ADDEND_TARGET void DotPlain(const std::byte* bytes, const float* x, size_t strid
 
 template <typename Block, size_t kTokens>
 ADDEND_TARGET void DotBlocks(const std::byte* row, const float* x, size_t stride, size_t cols, float* y) {
+  constexpr bool kHasMinimum = Block::kCentre != 0;
   Floats sums[kTokens] = {};
   for (size_t c = 0; c < cols; c += kBlockElements, row += Block::kBytes) {
+    const Floats scale = HalfAt(row);
+    Floats offset = {};
+    if constexpr (kHasMinimum) offset = MultiplyAdd(scale, Set(Block::kCentre), HalfAt(row + 2));
     Floats products[kTokens] = {};
     for (size_t i = 0; i < kBlockElements; i += kWidth) {
-      const Floats w = Block::Values(row, i);
+      Floats w = Block::Values(row, i);
+      if constexpr (kHasMinimum) w = MultiplyAdd(w, scale, offset);
       for (size_t t = 0; t < kTokens; ++t)
         products[t] = MultiplyAdd(w, Load(x + t * stride + c + i), products[t]);
     }
-    const Floats scale = BlockScale(row);
-    for (size_t t = 0; t < kTokens; ++t) sums[t] = MultiplyAdd(products[t], scale, sums[t]);
+    // Without a minimum, one product with the scale serves all of a block.
+    for (size_t t = 0; t < kTokens; ++t)
+      sums[t] = kHasMinimum ? sums[t] + products[t] : MultiplyAdd(products[t], scale, sums[t]);
   }
   for (size_t t = 0; t < kTokens; ++t) y[t] = Sum(sums[t]);
 }

@@ -23,7 +23,8 @@ class DenseProduct : public OnEveryTarget {
 };
 INSTANTIATE_TEST_SUITE_P(EveryTarget, DenseProduct, AllTargets(), TargetName);
 
-constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0};
+constexpr DType kTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ8_0,
+                            DType::kQ5_1, DType::kQ5_0, DType::kQ4_1, DType::kQ4_0};
 
 // One row of ones' products with unit vectors: every element is read from its place. The values are exact in
 // every type.

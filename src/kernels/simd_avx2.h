@@ -56,6 +56,12 @@ ADDEND_TARGET inline Floats FromNibbles(__m128i n) {
 ADDEND_TARGET inline Floats LoadLowNibbles(const uint8_t* p) { return FromNibbles(Load8(p)); }
 ADDEND_TARGET inline Floats LoadHighNibbles(const uint8_t* p) { return FromNibbles(_mm_srli_epi16(Load8(p), 4)); }
 
+ADDEND_TARGET inline Floats ByBits(uint32_t bits, float zero, float one) {
+  const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  const __m256i ones = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(static_cast<int>(bits)), bit), bit);
+  return _mm256_blendv_ps(_mm256_set1_ps(zero), _mm256_set1_ps(one), _mm256_castsi256_ps(ones));
+}
+
 ADDEND_TARGET inline Floats Set(float value) { return _mm256_set1_ps(value); }
 ADDEND_TARGET inline Floats SetHalf(uint16_t half) { return _mm256_set1_ps(_cvtsh_ss(half)); }
 ADDEND_TARGET inline Floats MultiplyAdd(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }

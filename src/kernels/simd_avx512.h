@@ -53,6 +53,10 @@ ADDEND_TARGET inline Floats LoadHighNibbles(const uint8_t* p) {
   return FromNibbles(_mm512_srli_epi32(_mm512_cvtepu8_epi32(Load8(p)), 4));
 }
 
+ADDEND_TARGET inline Floats ByBits(uint32_t bits, float zero, float one) {
+  return _mm512_mask_blend_ps(static_cast<__mmask16>(bits), _mm512_set1_ps(zero), _mm512_set1_ps(one));
+}
+
 ADDEND_TARGET inline Floats Set(float value) { return _mm512_set1_ps(value); }
 ADDEND_TARGET inline Floats SetHalf(uint16_t half) { return _mm512_set1_ps(_cvtsh_ss(half)); }
 ADDEND_TARGET inline Floats MultiplyAdd(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }

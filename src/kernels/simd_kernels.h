@@ -25,7 +25,8 @@ struct SimdKernels {
   void (*axpy)(float alpha, const float* x, size_t n, float* y);
   void (*scale)(float alpha, float* values, size_t n);
 
-  DenseKernel dense_f32, dense_f16, dense_bf16, dense_q8_0, dense_q4_0;
+  DenseKernel dense_f32, dense_f16, dense_bf16;
+  DenseKernel dense_q8_0, dense_q5_1, dense_q5_0, dense_q4_1, dense_q4_0;
 
   void (*attention_half)(const KvHead<uint16_t>&, ConstMatrixView, size_t, const AttentionOptions&,
                          MatrixView);

@@ -34,6 +34,8 @@ inline Floats LoadInt8(const int8_t* p) { return *p; }
 // A nibble n is n - 8.
 inline Floats LoadLowNibbles(const uint8_t* p) { return static_cast<float>((*p & 15) - 8); }
 inline Floats LoadHighNibbles(const uint8_t* p) { return static_cast<float>((*p >> 4) - 8); }
+// In element i, `one` where bit i is 1, else `zero`.
+inline Floats ByBits(uint32_t bits, float zero, float one) { return bits & 1 ? one : zero; }
 
 inline Floats Set(float value) { return value; }
 inline Floats SetHalf(uint16_t half) { return HalfToFloat(half); }

@@ -110,8 +110,8 @@ class GgufPlanner {
  public:
   GgufPlanner(const ModelConfig& config, DType type) : config_(config), type_(type) { PlanRopeFactors(); }
 
-  void Matrix(std::string name, const StoredMatrix& matrix, size_t, size_t) {
-    plan.push_back(PlanDense(std::move(name), matrix, type_));
+  void Embedding(const std::string& name, const addend::Linear& linear) {
+    plan.push_back(PlanDense(name + ".weight", linear, type_));
   }
 
   void Linear(const std::string& name, const addend::Linear& linear, LinearKind kind) {

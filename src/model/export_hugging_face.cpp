@@ -214,8 +214,8 @@ class FolderPlanner {
   FolderPlanner(const ModelConfig& config, const BiasesInFolder& biases, DType type)
       : config_(config), biases_(biases), type_(type) {}
 
-  void Matrix(std::string name, const StoredMatrix& matrix, size_t, size_t) {
-    plan.push_back(PlanDense(std::move(name), matrix, type_));
+  void Embedding(const std::string& name, const addend::Linear& linear) {
+    plan.push_back(PlanDense(name + ".weight", linear, type_));
   }
 
   void Linear(const std::string& name, const addend::Linear& linear, LinearKind kind) {

@@ -101,7 +101,7 @@ TEST(Export, AValueThatTheTypeCannotHoldIsNamed) {
   Model model = LoadModel(TinyModel("llama"));
   Matrix embedding = model.embedding.ToDense();
   embedding(3, 5) = 1e6f;
-  model.embedding = StoredMatrix::FromFloats(embedding, DType::kF32);
+  model.embedding.weight = StoredMatrix::FromFloats(embedding, DType::kF32);
   EXPECT_THAT([&] { ExportGguf(model, folder / "m.gguf", DType::kF16); },
               ThrowsMessage<Error>(AllOf(HasSubstr("m.gguf: tensor 'token_embd.weight'"),
                                          HasSubstr("1e+06 is too large for f16"), HasSubstr("bf16"))));

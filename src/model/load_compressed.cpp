@@ -48,17 +48,23 @@ void CheckChecksums(const GgufFile& file) {
   }
 }
 
-// A visitor for VisitTensors: linears are factored or dense, all else is dense.
+bool IsFactored(const TensorSource& source, const std::string& name) {
+  return source.Find(name + std::string(compressed_format::kSignsA)) != nullptr;
+}
+
+// A visitor for VisitTensors: linears, embedding and head are factored or dense.
 class CompressedReader : public DenseReader {
  public:
   CompressedReader(const ModelConfig& config, TensorSource& source)
       : DenseReader(config, source, AnyBias(), /*norm_offset=*/0) {}
 
+  void Embedding(const std::string& name, addend::Linear& linear) {
+    if (!IsFactored(source_, name)) return DenseReader::Embedding(name, linear);
+    linear.weight = ReadFactors(name, {config_.vocabulary, config_.hidden});
+  }
+
   void Linear(const std::string& name, addend::Linear& linear, LinearKind kind) {
-    if (source_.Find(name + std::string(compressed_format::kSignsA)) == nullptr) {
-      DenseReader::Linear(name, linear, kind);
-      return;
-    }
+    if (!IsFactored(source_, name)) return DenseReader::Linear(name, linear, kind);
     linear.weight = ReadFactors(name, ShapeOf(config_, kind));
     ReadBias(name, linear, kind);
   }
@@ -102,7 +108,8 @@ Model LoadCompressed(std::shared_ptr<const GgufFile> file) {
   CheckChecksums(*file);
   TensorSource source = TensorSource::From(*file);
   ModelConfig config = compressed_format::ReadConfig(file->metadata());
-  config.tied_head = source.Find(std::string(GgufNames().head) + ".weight") == nullptr;
+  const std::string head(GgufNames().head);
+  config.tied_head = source.Find(head + ".weight") == nullptr && !IsFactored(source, head);
   Model model = EmptyModel(std::move(config));
   VisitTensors(model, GgufNames(), CompressedReader(model.config, source));
   source.RefuseUntaken();

@@ -78,8 +78,8 @@ void TensorSource::RefuseUntaken() const {
 DenseReader::DenseReader(const ModelConfig& config, TensorSource& source, BiasRules biases, float norm_offset)
     : config_(config), source_(source), biases_(biases), norm_offset_(norm_offset) {}
 
-void DenseReader::Matrix(const std::string& name, StoredMatrix& matrix, size_t rows, size_t cols) {
-  matrix = source_.TakeMatrix(name, rows, cols);
+void DenseReader::Embedding(const std::string& name, addend::Linear& linear) {
+  linear.weight = source_.TakeMatrix(name + ".weight", config_.vocabulary, config_.hidden);
 }
 
 void DenseReader::Linear(const std::string& name, addend::Linear& linear, LinearKind kind) {

@@ -58,7 +58,7 @@ class DenseReader {
   // `norm_offset` is added to the gains: 1 where a file has them as Hugging Face's Gemma.
   DenseReader(const ModelConfig& config, TensorSource& source, BiasRules biases, float norm_offset);
 
-  void Matrix(const std::string& name, StoredMatrix& matrix, size_t rows, size_t cols);
+  void Embedding(const std::string& name, addend::Linear& linear);
   void Linear(const std::string& name, addend::Linear& linear, LinearKind kind);
   void Norm(const std::string& name, std::vector<float>& gains, size_t size);
 

@@ -87,6 +87,13 @@ size_t Linear::inputs() const {
   return std::get<StoredMatrix>(weight).cols();
 }
 
+double Linear::Bits() const {
+  const auto count = static_cast<double>(size());
+  if (const auto* factors = std::get_if<FactoredWeight>(&weight))
+    return count * BitsPerWeight(outputs(), inputs(), factors->rank());
+  return 8.0 * static_cast<double>(std::get<StoredMatrix>(weight).bytes().size());
+}
+
 Matrix Linear::ToDense() const {
   if (const auto* factors = std::get_if<FactoredWeight>(&weight)) return MultipliedOut(*factors);
   return std::get<StoredMatrix>(weight).ToDense();
@@ -125,7 +132,28 @@ class FiniteChecker {
  public:
   explicit FiniteChecker(const std::string& origin) : origin_(origin) {}
 
-  void Matrix(const std::string& name, const StoredMatrix& matrix, size_t, size_t) {
+  void Embedding(const std::string& name, const addend::Linear& linear) { Weight(name, linear); }
+
+  void Linear(const std::string& name, const addend::Linear& linear, LinearKind) {
+    Weight(name, linear);
+    Norm(name + ".bias", linear.bias, linear.bias.size());
+  }
+
+  void Norm(const std::string& name, const std::vector<float>& values, size_t) {
+    const size_t bad = FirstNonFinite(values);
+    if (bad != values.size()) throw Error(origin_, ": tensor '", name, "': value ", bad, " is not finite");
+  }
+
+ private:
+  void Weight(const std::string& name, const addend::Linear& linear) {
+    if (const auto* dense = std::get_if<StoredMatrix>(&linear.weight)) {
+      Rows(name + ".weight", *dense);
+    } else {
+      WithContext(origin_ + ": '" + name + "'", [&] { std::get<FactoredWeight>(linear.weight).Validate(); });
+    }
+  }
+
+  void Rows(const std::string& name, const StoredMatrix& matrix) {
     constexpr size_t kChunk = 64;  // rows for each turn of a thread
     const size_t chunks = (matrix.rows() + kChunk - 1) / kChunk;
     std::vector<size_t> first_bad(chunks, matrix.rows());
@@ -143,21 +171,6 @@ class FiniteChecker {
     }
   }
 
-  void Linear(const std::string& name, const addend::Linear& linear, LinearKind) {
-    if (const auto* dense = std::get_if<StoredMatrix>(&linear.weight)) {
-      Matrix(name + ".weight", *dense, dense->rows(), dense->cols());
-    } else {
-      WithContext(origin_ + ": '" + name + "'", [&] { std::get<FactoredWeight>(linear.weight).Validate(); });
-    }
-    Norm(name + ".bias", linear.bias, linear.bias.size());
-  }
-
-  void Norm(const std::string& name, const std::vector<float>& values, size_t) {
-    const size_t bad = FirstNonFinite(values);
-    if (bad != values.size()) throw Error(origin_, ": tensor '", name, "': value ", bad, " is not finite");
-  }
-
- private:
   const std::string& origin_;
   ThreadPool pool_;
 };
@@ -165,23 +178,12 @@ class FiniteChecker {
 // Adds up what SaveModel (model/save.cpp) writes.
 class BitCounter {
  public:
-  void Matrix(const std::string&, const StoredMatrix& matrix, size_t, size_t) {
-    Add(matrix.rows() * matrix.cols(), 8.0 * static_cast<double>(matrix.bytes().size()));
-  }
+  void Embedding(const std::string&, const addend::Linear& linear) { Add(linear.size(), StoredBits(linear)); }
 
   void Linear(const std::string&, const addend::Linear& linear, LinearKind) {
-    const size_t n = linear.outputs(), m = linear.inputs();
-    report.linear_weights += n * m;
-    if (const auto* factors = std::get_if<FactoredWeight>(&linear.weight)) {
-      const size_t r = factors->rank();
-      report.linear_bits += static_cast<double>(r * (n + m) + 16 * (n + m + r));
-      const size_t sign_bytes = n * SignMatrix::RowBytes(r) + r * SignMatrix::RowBytes(m);
-      Add(n * m, static_cast<double>(8 * sign_bytes + 16 * (n + m + r)));
-    } else {
-      const double bits = 8.0 * static_cast<double>(std::get<StoredMatrix>(linear.weight).bytes().size());
-      report.linear_bits += bits;
-      Add(n * m, bits);
-    }
+    report.linear_weights += linear.size();
+    report.linear_bits += linear.Bits();
+    Add(linear.size(), StoredBits(linear));
     Norm("", linear.bias, linear.bias.size());
   }
 
@@ -192,6 +194,14 @@ class BitCounter {
   SizeReport report;
 
  private:
+  // With the padding of sign rows to whole bytes.
+  static double StoredBits(const addend::Linear& linear) {
+    const auto* factors = std::get_if<FactoredWeight>(&linear.weight);
+    return factors != nullptr
+               ? 8.0 * static_cast<double>(StoredBytes(linear.outputs(), linear.inputs(), factors->rank()))
+               : linear.Bits();
+  }
+
   void Add(size_t weights, double bits) {
     report.total_weights += weights;
     report.total_bits += bits;

@@ -54,6 +54,7 @@ struct Linear {
   size_t outputs() const;
   size_t inputs() const;
   size_t size() const { return outputs() * inputs(); }  // weights
+  double Bits() const;  // of them all; factored: r (n + m) + 16 (n + m + r), dense: as stored
   Matrix ToDense() const;
 };
 
@@ -82,8 +83,8 @@ struct Block {
 
 struct Model {
   ModelConfig config;
-  StoredMatrix embedding;            // vocabulary x hidden
-  std::optional<StoredMatrix> head;  // vocabulary x hidden; none = tied to the embedding
+  Linear embedding;            // vocabulary x hidden, without bias: a token's row is what enters the blocks
+  std::optional<Linear> head;  // vocabulary x hidden, without bias; none = tied to the embedding
   std::vector<float> final_norm;
   std::vector<Block> blocks;
 
@@ -92,7 +93,7 @@ struct Model {
   GgufMetadata metadata;
   std::vector<std::shared_ptr<const void>> storage;  // keeps mapped files alive
 
-  const StoredMatrix& HeadMatrix() const { return head ? *head : embedding; }
+  const Linear& HeadMatrix() const { return head ? *head : embedding; }
 };
 
 // Reads a Hugging Face folder, a GGUF file of a supported architecture, or one of our compressed GGUF files
@@ -106,9 +107,9 @@ Model LoadModel(const Path& path);
 // commands call it on a model that was just loaded, before they spend time on it.
 void CheckFinite(const Model& model);
 
-// Writes `model` as our compressed GGUF: factored linears as signs and scales, dense ones as they are, the
-// embedding and head in their type, metadata as given, a checksum for each tensor. Atomic; the same model
-// gives the same bytes. Scales are stored as fp16: what is read back is equal only after RoundScalesToHalf
+// Writes `model` as our compressed GGUF: factored linears (embedding and head among them) as signs and
+// scales, dense ones as they are, metadata as given, a checksum for each tensor. Atomic; the same model gives
+// the same bytes. Scales are stored as fp16: what is read back is equal only after RoundScalesToHalf
 // (tensor/factored_weight.h).
 void SaveModel(const Model& model, const Path& path);
 

@@ -64,9 +64,6 @@ void DenseProduct(const StoredMatrix& w, ConstMatrixView x, MatrixView y, Thread
 RunnableLinear::RunnableLinear(const Linear& linear, ThreadPool& pool)
     : weight_(MakeRunnable(linear, pool)), bias_(linear.bias) {}
 
-RunnableLinear::RunnableLinear(const StoredMatrix& weight, ThreadPool& pool)
-    : weight_(WithKernel(weight, pool)) {}
-
 size_t RunnableLinear::outputs() const {
   if (const auto* factors = std::get_if<PackedFactors>(&weight_)) return factors->outputs();
   return std::get<StoredMatrix>(weight_).rows();

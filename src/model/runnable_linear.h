@@ -17,7 +17,6 @@ namespace addend {
 class RunnableLinear {
  public:
   RunnableLinear(const Linear& linear, ThreadPool& pool);
-  RunnableLinear(const StoredMatrix& weight, ThreadPool& pool);
 
   size_t outputs() const;
   size_t inputs() const;

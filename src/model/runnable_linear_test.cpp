@@ -41,7 +41,8 @@ TEST(RunnableLinear, DenseWeightsOfEveryType) {
   for (const size_t outputs : {1, 130, 515}) {  // one tile, two, and four of unequal size
     const Matrix weight = RandomMatrix(outputs, 64, 1);
     const std::vector<float> bias(outputs, 0.25f);
-    for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
+    for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ5_1, DType::kQ5_0,
+                             DType::kQ4_1, DType::kQ4_0}) {
       const Linear linear{StoredMatrix::FromFloats(weight, type), bias};
       const RunnableLinear runnable(linear, pool);
       EXPECT_EQ(runnable.outputs(), outputs);
@@ -59,17 +60,18 @@ TEST(RunnableLinear, DenseWeightsOfEveryType) {
 // Decoded to F16, which holds these values exactly.
 TEST(RunnableLinear, DenseTypesWithoutAKernel) {
   ThreadPool pool(1);
-  // A Q4_1 block of 32: scale 0.5, minimum -1, and 32 values of 4 bits (3 and 12).
-  std::vector<std::byte> block = {std::byte{0x00}, std::byte{0x38}, std::byte{0x00}, std::byte{0xbc}};
-  block.resize(20, std::byte{0xc3});
-  const StoredMatrix stored(DType::kQ4_1, 1, 32, block);
-  const RunnableLinear runnable(stored, pool);
-  Matrix x(1, 32), y(1, 1);
-  for (size_t c = 0; c < 32; ++c) x(0, c) = static_cast<float>(c);
+  // A Q6_K block of 256: low nibbles 3 and 12, high bits 0, all 16 scales 2, and d = 0.5.
+  std::vector<std::byte> block(128, std::byte{0xc3});
+  block.resize(128 + 64, std::byte{0});
+  block.resize(128 + 64 + 16, std::byte{2});
+  block.insert(block.end(), {std::byte{0x00}, std::byte{0x38}});
+  const StoredMatrix stored(DType::kQ6_K, 1, 256, block);
+  const RunnableLinear runnable(Linear{stored, {}}, pool);
+  Matrix x(1, 256), y(1, 1);
+  for (size_t c = 0; c < 256; ++c) x(0, c) = c % 128 < 64 ? 1 : 3;
   runnable.Apply(x, y, pool, Precision::kNear);
-  // Low nibbles are the first 16 values: 0.5 * 3 - 1 = 0.5, then 0.5 * 12 - 1 = 5. Sums of 0..15 and 16..31:
-  // 120, 376.
-  EXPECT_FLOAT_EQ(y(0, 0), 0.5f * 120 + 5.0f * 376);
+  // Of each 128 values, the first half are low nibbles: 3 - 32 = -29, then 12 - 32 = -20.
+  EXPECT_FLOAT_EQ(y(0, 0), 128 * -29.0f + 128 * 3 * -20.0f);
 }
 
 TEST(RunnableLinear, FactoredWeights) {

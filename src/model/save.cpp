@@ -13,11 +13,21 @@ namespace {
 // A visitor for VisitTensors that plans a compressed file (docs/format.md, "Tensors").
 class CompressedPlanner {
  public:
-  void Matrix(std::string name, const StoredMatrix& matrix, size_t, size_t) {
-    plan.push_back(PlanStored(std::move(name), matrix));
-  }
+  void Embedding(const std::string& name, const addend::Linear& linear) { Weight(name, linear); }
 
   void Linear(const std::string& name, const addend::Linear& linear, LinearKind) {
+    Weight(name, linear);
+    if (!linear.bias.empty()) plan.push_back(PlanVector(name + ".bias", linear.bias, DType::kF32));
+  }
+
+  void Norm(std::string name, const std::vector<float>& gains, size_t) {
+    plan.push_back(PlanVector(std::move(name), gains, DType::kF32));
+  }
+
+  TensorPlan plan;
+
+ private:
+  void Weight(const std::string& name, const addend::Linear& linear) {
     using namespace compressed_format;
     if (const auto* weight = std::get_if<FactoredWeight>(&linear.weight)) {
       plan.push_back(PlanSigns(name + std::string(kSignsA), weight->A));
@@ -28,14 +38,7 @@ class CompressedPlanner {
     } else {
       plan.push_back(PlanStored(name + ".weight", std::get<StoredMatrix>(linear.weight)));
     }
-    if (!linear.bias.empty()) plan.push_back(PlanVector(name + ".bias", linear.bias, DType::kF32));
   }
-
-  void Norm(std::string name, const std::vector<float>& gains, size_t) {
-    plan.push_back(PlanVector(std::move(name), gains, DType::kF32));
-  }
-
-  TensorPlan plan;
 };
 
 GgufMetadata CompressedMetadata(const Model& model) {

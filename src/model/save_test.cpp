@@ -26,7 +26,7 @@ TEST(SaveModel, WhatIsReadBackIsTheSame) {
   for (const char* name : test::kTinyModels) {
     SCOPED_TRACE(name);
     Model model = FactoredTinyModel(name);
-    model.embedding = StoredMatrix::FromFloats(model.embedding.ToDense(), DType::kQ8_0);
+    model.embedding.weight = StoredMatrix::FromFloats(model.embedding.ToDense(), DType::kQ8_0);
     model.metadata.Set("tokenizer.ggml.model", std::string("gpt2"));
     model.metadata.Set("addend.recipe", std::string("{\"bits\": 1}"));
     SaveModel(model, folder / "once.gguf");
@@ -36,13 +36,30 @@ TEST(SaveModel, WhatIsReadBackIsTheSame) {
     EXPECT_EQ(AllNumbers(read), AllNumbers(model));
     EXPECT_TRUE(read.blocks[0][LinearKind::kQ].factored());
     EXPECT_FALSE(read.blocks[2][LinearKind::kQ].factored());
-    EXPECT_EQ(read.embedding.type(), DType::kQ8_0);
+    EXPECT_EQ(std::get<StoredMatrix>(read.embedding.weight).type(), DType::kQ8_0);
     EXPECT_EQ(read.metadata.String("tokenizer.ggml.model"), "gpt2");
     EXPECT_EQ(read.metadata.String("addend.recipe"), "{\"bits\": 1}");
     EXPECT_EQ(read.metadata.entries().size(), 2u) << "the config's keys are no metadata of the model";
 
     SaveModel(read, folder / "twice.gguf");
     EXPECT_EQ(ReadTextFile(folder / "once.gguf"), ReadTextFile(folder / "twice.gguf"));
+  }
+}
+
+TEST(SaveModel, AFactoredEmbeddingIsReadBack) {
+  const TemporaryFolder folder;
+  for (const char* name : test::kTinyModels) {  // with tied and untied heads
+    SCOPED_TRACE(name);
+    const Model model = test::AllFactoredTinyModel(name);
+    SaveModel(model, folder / "model.gguf");
+    const Model read = LoadModel(folder / "model.gguf");
+    EXPECT_NO_THROW(CheckFinite(read));
+    EXPECT_EQ(read.config, model.config);
+    const auto factors = [](const Linear& linear) { return std::get<FactoredWeight>(linear.weight); };
+    EXPECT_EQ(factors(read.embedding), factors(model.embedding));
+    EXPECT_EQ(read.head.has_value(), model.head.has_value());
+    EXPECT_EQ(factors(read.HeadMatrix()), factors(model.HeadMatrix()));
+    EXPECT_EQ(AllNumbers(read), AllNumbers(model));
   }
 }
 
@@ -60,14 +77,15 @@ TEST(SaveModel, EveryFieldOfTheConfigIsKept) {
 
 TEST(SaveModel, CountBitsIsWhatTheFileHolds) {
   const TemporaryFolder folder;
-  const Model model = FactoredTinyModel("qwen2");
-  SaveModel(model, folder / "model.gguf");
-  const GgufFile file(folder / "model.gguf");
-  double bits = 0;
-  for (const GgufTensor& tensor : file.tensors()) {
-    bits += 8.0 * static_cast<double>(tensor.bytes.size());
+  for (const Model& model : {FactoredTinyModel("qwen2"), test::AllFactoredTinyModel("llama")}) {
+    SaveModel(model, folder / "model.gguf");
+    const GgufFile file(folder / "model.gguf");
+    double bits = 0;
+    for (const GgufTensor& tensor : file.tensors()) {
+      bits += 8.0 * static_cast<double>(tensor.bytes.size());
+    }
+    EXPECT_EQ(CountBits(model).total_bits, bits);
   }
-  EXPECT_EQ(CountBits(model).total_bits, bits);
 }
 
 // A saved model whose bytes, tensors or metadata a test spoils.
@@ -276,6 +294,64 @@ TEST_F(DamagedFile, TensorsMissingOrTooMany) {
       },
       true);
   ExpectError("tensor 'surplus' is not a part of the model");
+}
+
+class DamagedEmbedding : public DamagedFile {
+ protected:
+  DamagedEmbedding() { SaveModel(test::AllFactoredTinyModel("llama"), good_); }  // ranks 21 and 70
+};
+
+TEST_F(DamagedEmbedding, TensorsMissingOrTooMany) {
+  const auto drop = [&](std::string name) {
+    Rewrite(
+        [&](auto& tensors, auto&) { std::erase_if(tensors, [&](const auto& t) { return t.name == name; }); },
+        true);
+  };
+  drop("token_embd.A");
+  ExpectError("tensor 'token_embd.weight' is missing");
+  drop("token_embd.b");
+  ExpectError("tensor 'token_embd.b' is missing");
+  drop("output.mid");
+  ExpectError("tensor 'output.mid' is missing");
+  drop("output.A");  // as if the head were tied
+  ExpectError("tensor 'output.B' is not a part of the model");
+  Rewrite(
+      [](auto& tensors, auto&) {
+        tensors.push_back(
+            {"token_embd.weight", DType::kF32, {64}, Find(tensors, "output_norm.weight").bytes});
+      },
+      true);
+  ExpectError("tensor 'token_embd.weight' is not a part of the model");
+}
+
+TEST_F(DamagedEmbedding, AVocabularyThatTheSignsDoNotHave) {
+  Rewrite([](auto&, GgufMetadata& metadata) { metadata.Set("addend.vocab_size", uint32_t{321}); }, false);
+  ExpectError("tensor 'token_embd.a' is f16 [320], the model's config needs [321]");
+}
+
+TEST_F(DamagedEmbedding, ARankThatTheSignsDoNotHave) {
+  Rewrite(
+      [](std::vector<GgufTensor>& tensors, GgufMetadata&) {
+        GgufTensor& mid = Find(tensors, "token_embd.mid");
+        mid.bytes = mid.bytes.first(2 * 20);
+        mid.shape = {20};
+      },
+      true);
+  ExpectError("tensor 'token_embd.B' is i8 [21, 8], the model's config needs [20, 8]");
+}
+
+TEST_F(DamagedEmbedding, AScaleThatIsNotANumber) {
+  const uint16_t infinity = 0x7c00;
+  std::vector<std::byte> scales;
+  Rewrite(
+      [&](std::vector<GgufTensor>& tensors, GgufMetadata&) {
+        GgufTensor& rows = Find(tensors, "token_embd.a");
+        scales.assign(rows.bytes.begin(), rows.bytes.end());
+        std::memcpy(scales.data() + 2 * 300, &infinity, 2);
+        rows.bytes = scales;
+      },
+      true);
+  ExpectError("tensor 'token_embd.a': value 300 is not finite");
 }
 
 TEST_F(DamagedFile, KeysThatAreWrong) {

@@ -23,21 +23,19 @@ const TensorNames& GgufNames();  // also those of docs/format.md
 const TensorNames& HuggingFaceNames(const ModelConfig& config);
 
 // Calls, in the order in which files are written, for everything that model.config says there is:
-//   visitor.Matrix(name, StoredMatrix&, rows, cols)    name with ".weight"
-//   visitor.Linear(name, Linear&, kind)                name without: the caller adds ".weight", ".bias", ...
-//   visitor.Norm(name, std::vector<float>&, size)      name with ".weight"
+//   visitor.Embedding(name, Linear&)                   embedding and head; vocabulary x hidden, no bias
+//   visitor.Linear(name, Linear&, kind)
+//   visitor.Norm(name, std::vector<float>&, size)
+// The name of a norm is that of its tensor; linears have several: the visitor adds ".weight", ".bias", ...
 // References are const when the model is. A model with an untied head must have one, and `blocks` its blocks.
 template <typename AnyModel, typename Visitor>
 void VisitTensors(AnyModel& model, const TensorNames& names, Visitor&& visitor) {
   const ModelConfig& config = model.config;
-  const auto matrix = [&](std::string_view name, auto& value) {
-    visitor.Matrix(std::string(name) + ".weight", value, config.vocabulary, config.hidden);
-  };
   const auto norm = [&](const std::string& prefix, std::string_view name, auto& gains, size_t size) {
     visitor.Norm(prefix + std::string(name) + ".weight", gains, size);
   };
 
-  matrix(names.embedding, model.embedding);
+  visitor.Embedding(std::string(names.embedding), model.embedding);
   for (size_t i = 0; i < config.blocks; ++i) {
     auto& block = model.blocks[i];
     const std::string prefix = std::string(names.block_prefix) + std::to_string(i) + ".";
@@ -56,7 +54,7 @@ void VisitTensors(AnyModel& model, const TensorNames& names, Visitor&& visitor) 
     }
   }
   norm("", names.final_norm, model.final_norm, config.hidden);
-  if (!config.tied_head) matrix(names.head, *model.head);
+  if (!config.tied_head) visitor.Embedding(std::string(names.head), *model.head);
 }
 
 }  // namespace addend

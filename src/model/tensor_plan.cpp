@@ -19,16 +19,9 @@ PlannedTensor PlanStored(std::string name, const StoredMatrix& matrix) {
   return {std::move(name), matrix.type(), {matrix.rows(), matrix.cols()}, [&matrix] { return matrix; }};
 }
 
-PlannedTensor PlanDense(std::string name, const StoredMatrix& matrix, DType type) {
-  if (matrix.type() == type) return PlanStored(std::move(name), matrix);
-  return {std::move(name), type, {matrix.rows(), matrix.cols()}, [&matrix, type] {
-            return StoredMatrix::FromFloats(matrix.ToDense(), type);
-          }};
-}
-
 PlannedTensor PlanDense(std::string name, const Linear& linear, DType type) {
-  if (const auto* dense = std::get_if<StoredMatrix>(&linear.weight))
-    return PlanDense(std::move(name), *dense, type);
+  const auto* stored = std::get_if<StoredMatrix>(&linear.weight);
+  if (stored != nullptr && stored->type() == type) return PlanStored(std::move(name), *stored);
   return {std::move(name), type, {linear.outputs(), linear.inputs()}, [&linear, type] {
             return StoredMatrix::FromFloats(linear.ToDense(), type);
           }};

@@ -19,9 +19,8 @@ using TensorPlan = std::vector<PlannedTensor>;
 
 // What is planned is not copied: it must live until the plan is carried out.
 PlannedTensor PlanVector(std::string name, const std::vector<float>& values,
-                         DType type);                                               // made as one column
-PlannedTensor PlanStored(std::string name, const StoredMatrix& matrix);             // as it is
-PlannedTensor PlanDense(std::string name, const StoredMatrix& matrix, DType type);  // converted
+                         DType type);                                         // made as one column
+PlannedTensor PlanStored(std::string name, const StoredMatrix& matrix);       // as it is
 PlannedTensor PlanDense(std::string name, const Linear& linear, DType type);  // multiplied out, converted
 PlannedTensor PlanSigns(std::string name, const SignMatrix& signs);           // packed as in docs/format.md
 

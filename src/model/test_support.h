@@ -80,10 +80,22 @@ inline Model FactoredTinyModel(const std::string& name) {
   return model;
 }
 
+// With embedding and head factored as well.
+inline Model AllFactoredTinyModel(const std::string& name) {
+  Model model = FactoredTinyModel(name);
+  Rng random(8);
+  const auto factor = [&](Linear& linear, size_t rank) {
+    linear.weight = RandomFactors(linear.outputs(), linear.inputs(), rank, random);
+  };
+  factor(model.embedding, 21);
+  if (model.head) factor(*model.head, 70);  // more than there are inputs
+  return model;
+}
+
 // Collects every number of a model by name, for comparing two.
 struct NumberCollector {
-  void Matrix(const std::string& name, const StoredMatrix& matrix, size_t, size_t) {
-    const addend::Matrix dense = matrix.ToDense();
+  void Embedding(const std::string& name, const addend::Linear& linear) {
+    const addend::Matrix dense = linear.ToDense();
     numbers[name].assign(dense.values().begin(), dense.values().end());
   }
   void Linear(const std::string& name, const addend::Linear& linear, LinearKind) {

@@ -33,6 +33,7 @@ Transformer::Transformer(const Model& model, ThreadPool& pool, Precision precisi
       config_(model.config),
       pool_(pool),
       precision_(precision),
+      embedding_(model.embedding),
       head_(model.HeadMatrix(), pool),
       rope_(config_, RopeKind::kFull),
       sliding_rope_(config_, RopeKind::kSliding) {
@@ -111,10 +112,9 @@ void Transformer::Logits(ConstMatrixView hidden, MatrixView logits) {
 
 void Transformer::Embed(std::span<const TokenId> tokens) {
   stream_.Reshape(tokens.size(), config_.hidden);
-  for (size_t t = 0; t < tokens.size(); ++t) {
-    model_.embedding.ReadRow(tokens[t], stream_.Row(t));
-    if (config_.embedding_scale != 1) Scale(config_.embedding_scale, stream_.Row(t));
-  }
+  embedding_.Rows(tokens, stream_, pool_, precision_);
+  if (config_.embedding_scale == 1) return;
+  for (size_t t = 0; t < tokens.size(); ++t) Scale(config_.embedding_scale, stream_.Row(t));
 }
 
 void Transformer::ForwardBlock(size_t index, std::span<const Run> runs) {

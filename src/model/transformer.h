@@ -10,6 +10,7 @@
 #include "model/kv_cache.h"
 #include "model/model.h"
 #include "model/rope.h"
+#include "model/runnable_embedding.h"
 #include "model/runnable_linear.h"
 #include "tensor/matrix.h"
 #include "tokenizer/token.h"
@@ -79,6 +80,7 @@ class Transformer {
   ThreadPool& pool_;
   const Precision precision_;
   std::vector<RunnableBlock> blocks_;
+  RunnableEmbedding embedding_;
   RunnableLinear head_;
   RopeTable rope_, sliding_rope_;
 

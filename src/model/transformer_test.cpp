@@ -126,6 +126,32 @@ TEST_P(TinyModel, FactoredWeightsRunThroughTheSameCode) {
   EXPECT_LT(LargestDifference(logits.values(), AllLogits(nearly, tokens_).values()), 2e-2);
 }
 
+TEST_P(TinyModel, FactoredEmbeddingsRunThroughTheSameCode) {
+  Model factored = model_;
+  Rng rng(12);
+  const auto factor = [&](Linear& linear) {
+    const size_t n = linear.outputs(), m = linear.inputs(), rank = 50;
+    FactoredWeight factors{SignMatrix(n, rank), SignMatrix(rank, m), std::vector<float>(n, 0.1f),
+                           std::vector<float>(rank, 0.2f), std::vector<float>(m, 0.5f)};
+    for (SignMatrix* signs : {&factors.A, &factors.B}) {
+      for (size_t r = 0; r < signs->rows(); ++r) {
+        for (size_t c = 0; c < signs->cols(); ++c) signs->Set(r, c, rng.Next() & 1);
+      }
+    }
+    linear.weight = std::move(factors);
+  };
+  factor(factored.embedding);
+  if (factored.head) factor(*factored.head);
+  Model dense = factored;
+  dense.embedding.weight = StoredMatrix::FromFloats(dense.embedding.ToDense(), DType::kF32);
+  if (dense.head) dense.head->weight = StoredMatrix::FromFloats(dense.head->ToDense(), DType::kF32);
+  Transformer with_factors(factored, pool_, Precision::kExact), with_floats(dense, pool_);
+  const Matrix logits = AllLogits(with_factors, tokens_);
+  EXPECT_LT(LargestDifference(logits.values(), AllLogits(with_floats, tokens_).values()), 1e-4);
+  Transformer nearly(factored, pool_, Precision::kNear);
+  EXPECT_LT(LargestDifference(logits.values(), AllLogits(nearly, tokens_).values()), 2e-2);
+}
+
 INSTANTIATE_TEST_SUITE_P(Architectures, TinyModel,
                          testing::Values("llama", "llama3-rope", "mistral", "qwen2", "qwen3", "gemma2",
                                          "gemma3"),
@@ -212,14 +238,17 @@ TEST_F(TransformerTest, RefusesBeforeItChangesTheCache) {
 }
 
 // smollm2_logits.json: transformers in float32 on weights that were decoded from this file to F16 (found by
-// trying: F32 weights differ from it by 1e-2, F16 ones by 2e-5). Transformer decodes the Q4_1 weights to F16
-// of itself; the Q8_0 embedding is decoded here.
+// trying: F32 weights differ from it by 1e-2, F16 ones by 2e-5).
 class SmolLm2 : public testing::Test {
  protected:
   void SetUp() override {
     ADDEND_SKIP_WITHOUT(test::SmolLm2(), "SmolLM2");
     model_ = LoadModel(*test::SmolLm2());
-    model_->embedding = StoredMatrix::FromFloats(model_->embedding.ToDense(), DType::kF16);
+    const auto round = [](Linear& linear) {
+      linear.weight = StoredMatrix::FromFloats(linear.ToDense(), DType::kF16);
+    };
+    round(model_->embedding);
+    for (Block& block : model_->blocks) std::ranges::for_each(block.linears, round);
     transformer_.emplace(*model_, pool_);
   }
   const Json golden_ =

@@ -1,6 +1,5 @@
 #include "tensor/dtype.h"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -8,6 +7,7 @@
 
 #include "base/error.h"
 #include "tensor/ggml_blocks.h"
+#include "tensor/ggml_encode.h"
 #include "tensor/half.h"
 #include "tensor/matrix.h"
 
@@ -88,54 +88,13 @@ void EncodeEach16(std::span<const float> values, std::span<std::byte> bytes, Con
   }
 }
 
-uint16_t ScaleToHalf(float scale) {
-  const uint16_t half = FloatToHalf(scale);
-  if (!std::isfinite(HalfToFloat(half))) {
-    throw Error("the scale ", scale, " of a block is too large for f16; bf16 and f32 can hold its values");
-  }
-  return half;
-}
-
-// 1 / scale; 0 for a block of zeros, and for values so small that the reciprocal overflows (their fp16 scale
-// is 0 anyway).
-float Reciprocal(float scale) {
-  const float reciprocal = 1 / scale;
-  return std::isfinite(reciprocal) ? reciprocal : 0;
-}
-
-float LargestByMagnitude(std::span<const float> values) {
-  return *std::max_element(values.begin(), values.end(),
-                           [](float x, float y) { return std::abs(x) < std::abs(y); });
-}
-
-void Encode(std::span<const float> values, BlockQ8_0& block) {
-  const float d = std::abs(LargestByMagnitude(values)) / 127;
-  const float reciprocal = Reciprocal(d);
-  block.d = ScaleToHalf(d);
-  for (size_t j = 0; j < values.size(); ++j)
-    block.q[j] = static_cast<int8_t>(std::round(values[j] * reciprocal));
-}
-
-// The value of largest magnitude becomes -8 exactly, whatever its sign.
-void Encode(std::span<const float> values, BlockQ4_0& block) {
-  const float d = LargestByMagnitude(values) / -8;
-  const float reciprocal = Reciprocal(d);
-  const auto quantize = [&](float value) {
-    return std::min(15, static_cast<int>(value * reciprocal + 8.5f));
-  };
-  block.d = ScaleToHalf(d);
-  for (size_t j = 0; j < 16; ++j) {
-    block.q[j] = static_cast<uint8_t>(quantize(values[j]) | quantize(values[j + 16]) << 4);
-  }
-}
-
 template <typename Block>
-void EncodeBlocks(std::span<const float> values, std::span<std::byte> bytes) {
+void EncodeBlocks(std::span<const float> values, Rounding rounding, std::span<std::byte> bytes) {
   const size_t bad = FirstNonFinite(values);
   if (bad != values.size()) throw Error("cannot quantise: value ", bad, " is ", values[bad]);
   for (size_t i = 0; i < values.size() / Block::kElements; ++i) {
     Block block;
-    Encode(values.subspan(i * Block::kElements, Block::kElements), block);
+    Encode(values.subspan(i * Block::kElements, Block::kElements), rounding, block);
     std::memcpy(bytes.data() + i * sizeof block, &block, sizeof block);
   }
 }
@@ -199,7 +158,7 @@ void Dequantize(DType type, std::span<const std::byte> bytes, std::span<float> v
   }
 }
 
-void Quantize(DType type, std::span<const float> values, std::span<std::byte> bytes) {
+void Quantize(DType type, std::span<const float> values, std::span<std::byte> bytes, Rounding rounding) {
   CheckSizes(type, bytes.size(), values.size());
   switch (type) {
     case DType::kF32:
@@ -210,11 +169,18 @@ void Quantize(DType type, std::span<const float> values, std::span<std::byte> by
     case DType::kBF16:
       return EncodeEach16(values, bytes, FloatToBFloat16, "bf16; f32 can hold it");
     case DType::kQ8_0:
-      return EncodeBlocks<BlockQ8_0>(values, bytes);
+      return EncodeBlocks<BlockQ8_0>(values, rounding, bytes);
+    case DType::kQ5_1:
+      return EncodeBlocks<BlockQ5_1>(values, rounding, bytes);
+    case DType::kQ5_0:
+      return EncodeBlocks<BlockQ5_0>(values, rounding, bytes);
+    case DType::kQ4_1:
+      return EncodeBlocks<BlockQ4_1>(values, rounding, bytes);
     case DType::kQ4_0:
-      return EncodeBlocks<BlockQ4_0>(values, bytes);
+      return EncodeBlocks<BlockQ4_0>(values, rounding, bytes);
     default:
-      throw Error("cannot quantise to ", Info(type).name, "; f32, f16, bf16, q8_0 and q4_0 are possible");
+      throw Error("cannot quantise to ", Info(type).name,
+                  "; f32, f16, bf16, q8_0, q5_1, q5_0, q4_1 and q4_0 are possible");
   }
 }
 

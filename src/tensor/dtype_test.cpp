@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/random.h"
 #include "support.h"
 
 namespace addend {
@@ -29,8 +30,10 @@ constexpr NamedType kBlockTypes[] = {{"Q4_0", DType::kQ4_0}, {"Q4_1", DType::kQ4
                                      {"Q5_1", DType::kQ5_1}, {"Q8_0", DType::kQ8_0}, {"Q2_K", DType::kQ2_K},
                                      {"Q3_K", DType::kQ3_K}, {"Q4_K", DType::kQ4_K}, {"Q5_K", DType::kQ5_K},
                                      {"Q6_K", DType::kQ6_K}};
-constexpr NamedType kEncodedTypes[] = {
-    {"F16", DType::kF16}, {"BF16", DType::kBF16}, {"Q8_0", DType::kQ8_0}, {"Q4_0", DType::kQ4_0}};
+constexpr NamedType kEncodedTypes[] = {{"F16", DType::kF16},   {"BF16", DType::kBF16}, {"Q8_0", DType::kQ8_0},
+                                       {"Q4_0", DType::kQ4_0}, {"Q4_1", DType::kQ4_1}, {"Q5_0", DType::kQ5_0},
+                                       {"Q5_1", DType::kQ5_1}};
+constexpr DType kEncodedBlocks[] = {DType::kQ8_0, DType::kQ5_1, DType::kQ5_0, DType::kQ4_1, DType::kQ4_0};
 
 std::vector<std::byte> FromHex(const std::string& text) {
   std::vector<std::byte> bytes(text.size() / 2);
@@ -137,19 +140,62 @@ TEST(DType, WrongUseIsRefused) {
   EXPECT_THROW(Quantize(DType::kQ4_0, values, bytes), Error);
   EXPECT_THAT([&] { Dequantize(DType::kI8, bytes, std::span(values).first(20)); },
               ThrowsMessage<Error>(HasSubstr("i8")));
-  EXPECT_THAT([&] { Quantize(DType::kQ4_1, values, bytes); }, ThrowsMessage<Error>(HasSubstr("q4_1")));
+  EXPECT_THAT([&] { Quantize(DType::kF64, values, std::span(bytes).first(8)); },
+              ThrowsMessage<Error>(HasSubstr("f64")));
 }
 
 TEST(DType, QuantisingWhatABlockCannotHoldIsRefused) {
-  for (const DType type : {DType::kQ8_0, DType::kQ4_0}) {
-    std::vector<float> values(64, 1.0f);
-    std::vector<std::byte> bytes(BytesOf(type, values.size()));
-    values[40] = std::nanf("");
-    EXPECT_THAT([&] { Quantize(type, values, bytes); }, ThrowsMessage<Error>(HasSubstr("value 40 is nan")));
-    values[40] = 1e8f;
-    EXPECT_THAT([&] { Quantize(type, values, bytes); }, ThrowsMessage<Error>(HasSubstr("too large")));
-    values[40] = 1e-42f;
-    EXPECT_NO_THROW(Quantize(type, values, bytes));
+  for (const DType type : kEncodedBlocks) {
+    for (const Rounding rounding : {Rounding::kReference, Rounding::kSearched}) {
+      std::vector<float> values(64, 1.0f);
+      std::vector<std::byte> bytes(BytesOf(type, values.size()));
+      const auto quantize = [&] { Quantize(type, values, bytes, rounding); };
+      values[40] = std::nanf("");
+      EXPECT_THAT(quantize, ThrowsMessage<Error>(HasSubstr("value 40 is nan")));
+      values[40] = 1e8f;
+      EXPECT_THAT(quantize, ThrowsMessage<Error>(HasSubstr("too large")));
+      values[40] = 1e-42f;
+      EXPECT_NO_THROW(quantize());
+    }
+  }
+}
+
+double SquaredError(DType type, std::span<const float> values, Rounding rounding) {
+  std::vector<std::byte> bytes(BytesOf(type, values.size()));
+  Quantize(type, values, bytes, rounding);
+  std::vector<float> decoded(values.size());
+  Dequantize(type, bytes, decoded);
+  double sum = 0;
+  for (size_t i = 0; i < values.size(); ++i) sum += std::pow(double{values[i]} - decoded[i], 2);
+  return sum;
+}
+
+TEST(SearchedRounding, IsNeverWorseThanTheReferenceAndMostlyBetter) {
+  Rng rng(3);
+  for (const DType type : kEncodedBlocks) {
+    double searched_sum = 0, reference_sum = 0;
+    for (int block = 0; block < 200; ++block) {
+      std::vector<float> values(32);
+      // Ordinary blocks, one-sided ones, and ones with an outlier.
+      for (float& value : values) value = 0.1f * rng.Normal() + (block % 3 == 1 ? 1.0f : 0.0f);
+      if (block % 3 == 2) values[block % 32] = 2;
+      const double searched = SquaredError(type, values, Rounding::kSearched);
+      const double reference = SquaredError(type, values, Rounding::kReference);
+      EXPECT_LE(searched, reference * (1 + 1e-5)) << Info(type).name;
+      searched_sum += searched;
+      reference_sum += reference;
+    }
+    const double most = type == DType::kQ8_0 ? 1 : 0.95;
+    EXPECT_LE(searched_sum, most * reference_sum) << Info(type).name;
+  }
+}
+
+TEST(SearchedRounding, FindsWhatIsExact) {
+  for (const DType type : {DType::kQ5_1, DType::kQ5_0, DType::kQ4_1, DType::kQ4_0}) {
+    std::vector<float> values(32);
+    for (size_t i = 0; i < 32; ++i) values[i] = 0.25f * static_cast<float>(i % 15) - 1.75f;
+    EXPECT_EQ(SquaredError(type, values, Rounding::kSearched), 0) << Info(type).name;
+    EXPECT_EQ(SquaredError(type, std::vector<float>(64, 0.0f), Rounding::kSearched), 0) << Info(type).name;
   }
 }
 

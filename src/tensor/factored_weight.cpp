@@ -71,6 +71,11 @@ double BitsPerWeight(size_t outputs, size_t inputs, size_t rank) {
   return (r * (n + m) + 16 * (n + m + r)) / (n * m);
 }
 
+size_t StoredBytes(size_t outputs, size_t inputs, size_t rank) {
+  return outputs * SignMatrix::RowBytes(rank) + rank * SignMatrix::RowBytes(inputs) +
+         2 * (outputs + inputs + rank);
+}
+
 size_t RankForBits(size_t outputs, size_t inputs, double bits) {
   const double n = static_cast<double>(outputs), m = static_cast<double>(inputs);
   const double exact = (bits * n * m - 16 * (n + m)) / (n + m + 16);

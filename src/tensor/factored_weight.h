@@ -34,6 +34,8 @@ struct FactoredWeight {
 
 // Bits of a factored weight over bits of its shape: signs and 16-bit scales, everything counted.
 double BitsPerWeight(size_t outputs, size_t inputs, size_t rank);
+// Of a factored weight in a file, where rows of signs are padded to whole bytes (docs/format.md).
+size_t StoredBytes(size_t outputs, size_t inputs, size_t rank);
 // The largest rank whose BitsPerWeight is at most `bits`; 0 when not even rank 1 fits.
 size_t RankForBits(size_t outputs, size_t inputs, double bits);
 

@@ -44,14 +44,20 @@ double CrossEntropyRow(std::span<const float> logits, TokenId target, float weig
 void HeadGradients::SetZero() {
   std::ranges::fill(final_norm, 0.0f);
   weight.SetZero();
+  factors.SetZero();
 }
 
 TrainHead::TrainHead(const Model& model, Precision precision, size_t max_decoded_bytes)
-    : stored_(model.HeadMatrix()),
+    : vocabulary_(model.HeadMatrix().outputs()),
       rounded_(false),
       final_norm_(model.final_norm),
       norm_epsilon_(model.config.norm_epsilon),
       softcap_(model.config.logit_softcap) {
+  if (model.HeadMatrix().factored()) {
+    factored_.emplace(model.HeadMatrix(), precision);
+    return;
+  }
+  stored_ = std::get<StoredMatrix>(model.HeadMatrix().weight);
   if (stored_.rows() * stored_.cols() * sizeof(float) > max_decoded_bytes) return;
   rounded_ = precision == Precision::kNear && HasBf16Product();
   if (!rounded_) decoded_ = stored_.ToDense();
@@ -60,7 +66,11 @@ TrainHead::TrainHead(const Model& model, Precision precision, size_t max_decoded
 HeadGradients TrainHead::MakeGradients(bool wants_weight) const {
   HeadGradients gradients;
   gradients.final_norm.resize(final_norm_.size());
-  if (wants_weight) gradients.weight = Matrix(stored_.rows(), stored_.cols());
+  if (factored_) {
+    gradients.factors = factored_->MakeGradient();
+  } else if (wants_weight) {
+    gradients.weight = Matrix(stored_.rows(), stored_.cols());
+  }
   return gradients;
 }
 
@@ -103,7 +113,7 @@ double TrainHead::KlDivergence(ConstMatrixView x, ConstMatrixView teacher_normed
   const auto weight = 1 / static_cast<float>(std::max<size_t>(x.rows, 1));
   const auto loss = [&](const ChunkLogits& chunk) {
     const Borrowed expected = workspace.Borrow(chunk.logits.rows, vocabulary());
-    teacher.Logits(teacher_normed.Rows(chunk.first, chunk.logits.rows), expected, workspace);
+    teacher.Logits(teacher_normed.Rows(chunk.first, chunk.logits.rows), expected, nullptr, workspace);
     workspace.pool.For(chunk.logits.rows, [&](size_t t) {
       const Borrowed scratch = workspace.Borrow(1, vocabulary());
       const float expected_norm = LogSumExp(expected.Row(t), scratch.Row(0));
@@ -113,6 +123,31 @@ double TrainHead::KlDivergence(ConstMatrixView x, ConstMatrixView teacher_normed
     });
   };
   return SumLosses(x, loss, dx, gradients, workspace) * weight;
+}
+
+std::vector<float> TrainHead::LogitImportance(ConstMatrixView x, Workspace& workspace) const {
+  constexpr size_t kTokens = 1024;  // of the vocabulary, for one turn of a thread
+  std::vector<double> sums(vocabulary());
+  const auto add = [&](const ChunkLogits& chunk) {
+    workspace.pool.For(chunk.logits.rows, [&](size_t t) {
+      const std::span<const float> logits = chunk.logits.Row(t);
+      const std::span<float> p = chunk.gradient.Row(t);
+      Scale(1 / ExpShifted(logits, RowMax(logits), p), p);
+    });
+    workspace.ForChunks(vocabulary(), kTokens, [&](size_t first, size_t count) {
+      for (size_t t = 0; t < chunk.logits.rows; ++t) {
+        for (size_t i = first; i < first + count; ++i) {
+          const double p = chunk.gradient(t, i);
+          sums[i] += p * (1 - p);
+        }
+      }
+    });
+  };
+  SumLosses(x, add, nullptr, nullptr, workspace);
+  std::vector<float> means(vocabulary());
+  for (size_t i = 0; i < means.size(); ++i)
+    means[i] = static_cast<float>(sums[i] / static_cast<double>(std::max<size_t>(x.rows, 1)));
+  return means;
 }
 
 double TrainHead::SumLosses(ConstMatrixView x, const ChunkLoss& loss, Matrix* dx, HeadGradients* gradients,
@@ -128,18 +163,20 @@ double TrainHead::SumLosses(ConstMatrixView x, const ChunkLoss& loss, Matrix* dx
     const Borrowed normed = workspace.Borrow(count, x.cols);
     RmsNorm(x.Rows(first, count), final_norm_, norm_epsilon_, normed, workspace);
     const Borrowed logits = workspace.Borrow(count, vocabulary());
-    Logits(normed, logits, workspace);
+    const bool goes_back = dx != nullptr || gradients != nullptr;
+    LinearTape tape;
+    Logits(normed, logits, goes_back ? &tape : nullptr, workspace);
     // The softcap's derivative needs the logits once more.
     const Borrowed own_gradient = workspace.Borrow(softcap_ != 0 ? count : 0, vocabulary());
     const MatrixView d_logits = softcap_ != 0 ? MatrixView(own_gradient) : MatrixView(logits);
     loss({first, logits, d_logits, std::span(losses).subspan(first, count)});
-    if (dx == nullptr && gradients == nullptr) continue;
+    if (!goes_back) continue;
 
     if (softcap_ != 0) {
       workspace.pool.For(count, [&](size_t t) { SoftcapBackward(logits.Row(t), softcap_, d_logits.Row(t)); });
     }
     const Borrowed unwanted = workspace.Borrow(dx == nullptr ? count : 0, x.cols);
-    BackwardChunk(x.Rows(first, count), normed, d_logits,
+    BackwardChunk(x.Rows(first, count), normed, d_logits, tape,
                   dx != nullptr ? dx->view().Rows(first, count) : MatrixView(unwanted), gradients, workspace);
   }
   return std::accumulate(losses.begin(), losses.end(), 0.0);
@@ -147,17 +184,15 @@ double TrainHead::SumLosses(ConstMatrixView x, const ChunkLoss& loss, Matrix* dx
 
 // dx += the gradient of x.
 void TrainHead::BackwardChunk(ConstMatrixView x, ConstMatrixView normed, ConstMatrixView d_logits,
-                              MatrixView dx, HeadGradients* gradients, Workspace& workspace) const {
+                              const LinearTape& tape, MatrixView dx, HeadGradients* gradients,
+                              Workspace& workspace) const {
   const Borrowed d_normed = workspace.Borrow(x.rows, x.cols);
-  if (rounded_) {
-    if (packed_for_backward_.empty())
-      packed_for_backward_ = PackedBf16::Pack(stored_.ToDense(), workspace.pool);
-    Bf16Product(d_logits, packed_for_backward_, d_normed, 0, workspace.pool);
+  d_normed.SetZero();
+  if (factored_) {
+    factored_->Backward(normed, d_logits, tape, d_normed,
+                        gradients != nullptr ? &gradients->factors : nullptr, workspace);
   } else {
-    d_normed.SetZero();
-    ForHeadRows(workspace, [&](size_t first, ConstMatrixView head) {
-      Gemm(Op::kNone, d_logits.Cols(first, head.rows), Op::kNone, head, d_normed, workspace.pool, 1, 1);
-    });
+    BackwardDense(d_logits, d_normed, workspace);
   }
   if (gradients != nullptr && !gradients->weight.empty()) {
     Gemm(Op::kTranspose, d_logits, Op::kNone, normed, gradients->weight, workspace.pool, 1, 1);
@@ -167,8 +202,23 @@ void TrainHead::BackwardChunk(ConstMatrixView x, ConstMatrixView normed, ConstMa
   RmsNormBackward(x, final_norm_, norm_epsilon_, d_normed, dx, d_gain, workspace);
 }
 
-void TrainHead::Logits(ConstMatrixView normed, MatrixView logits, Workspace& workspace) const {
+void TrainHead::BackwardDense(ConstMatrixView d_logits, MatrixView d_normed, Workspace& workspace) const {
   if (rounded_) {
+    if (packed_for_backward_.empty())
+      packed_for_backward_ = PackedBf16::Pack(stored_.ToDense(), workspace.pool);
+    Bf16Product(d_logits, packed_for_backward_, d_normed, 0, workspace.pool);
+  } else {
+    ForHeadRows(workspace, [&](size_t first, ConstMatrixView head) {
+      Gemm(Op::kNone, d_logits.Cols(first, head.rows), Op::kNone, head, d_normed, workspace.pool, 1, 1);
+    });
+  }
+}
+
+void TrainHead::Logits(ConstMatrixView normed, MatrixView logits, LinearTape* tape,
+                       Workspace& workspace) const {
+  if (factored_) {
+    factored_->Forward(normed, logits, tape, workspace);
+  } else if (rounded_) {
     if (packed_for_logits_.empty())
       packed_for_logits_ = PackedBf16::PackTransposed(stored_.ToDense(), workspace.pool);
     Bf16Product(normed, packed_for_logits_, logits, 0, workspace.pool);

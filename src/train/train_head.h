@@ -2,6 +2,7 @@
 // sequence never exist at once (a vocabulary may have 256 thousand entries).
 #pragma once
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "kernels/sign_product.h"
 #include "model/model.h"
 #include "tokenizer/token.h"
+#include "train/train_linear.h"
 #include "train/workspace.h"
 
 namespace addend {
@@ -18,7 +20,8 @@ inline constexpr TokenId kNoTarget = static_cast<TokenId>(-1);  // a row that do
 // Sums over calls until SetZero. What is empty is not computed.
 struct HeadGradients {
   std::vector<float> final_norm;
-  Matrix weight;  // vocabulary x hidden
+  Matrix weight;           // vocabulary x hidden, of a dense head
+  LinearGradient factors;  // of the scales of a factored one
 
   void SetZero();
 };
@@ -26,9 +29,9 @@ struct HeadGradients {
 class TrainHead {
  public:
   static constexpr size_t kMaxDecodedBytes = size_t{512} << 20;
-  // The head matrix is decoded to float32 once if that takes at most `max_decoded_bytes`, else tile by tile
-  // when it is needed: then the model must outlive this. With kNear, products are in bfloat16 where that is
-  // faster and the matrix may be decoded as a whole.
+  // A factored head stays so. A dense one is decoded to float32 once if that takes at most
+  // `max_decoded_bytes`, else tile by tile when it is needed: then the model must outlive this. With kNear,
+  // products are in bfloat16 where that is faster and the matrix may be decoded as a whole.
   explicit TrainHead(const Model& model, Precision precision = Precision::kExact,
                      size_t max_decoded_bytes = kMaxDecodedBytes);
 
@@ -44,8 +47,12 @@ class TrainHead {
   double KlDivergence(ConstMatrixView x, ConstMatrixView teacher_normed, const TrainHead& teacher, Matrix* dx,
                       HeadGradients* gradients, Workspace& workspace) const;
   Matrix Normed(ConstMatrixView x, Workspace& workspace) const;
+  // For each token of the vocabulary the mean over the rows of p (1 - p), p its predicted probability: the
+  // mean squared gradient of its logit, where the next token is what the model itself expects.
+  std::vector<float> LogitImportance(ConstMatrixView x, Workspace& workspace) const;
 
-  std::span<float> final_norm() { return final_norm_; }  // a parameter
+  std::span<float> final_norm() { return final_norm_; }                  // a parameter
+  TrainLinear* factored() { return factored_ ? &*factored_ : nullptr; }  // with its parameters
   HeadGradients MakeGradients(bool wants_weight = false) const;
 
  private:
@@ -59,16 +66,22 @@ class TrainHead {
   };
   using ChunkLoss = std::function<void(const ChunkLogits& chunk)>;
 
-  size_t vocabulary() const { return stored_.rows(); }
+  size_t vocabulary() const { return vocabulary_; }
   double SumLosses(ConstMatrixView x, const ChunkLoss& loss, Matrix* dx, HeadGradients* gradients,
                    Workspace& workspace) const;
-  void Logits(ConstMatrixView normed, MatrixView logits, Workspace& workspace) const;
-  void BackwardChunk(ConstMatrixView x, ConstMatrixView normed, ConstMatrixView d_logits, MatrixView dx,
-                     HeadGradients* gradients, Workspace& workspace) const;
+  // `tape` is for BackwardChunk, and only used by a factored head; may be null.
+  void Logits(ConstMatrixView normed, MatrixView logits, LinearTape* tape, Workspace& workspace) const;
+  void BackwardChunk(ConstMatrixView x, ConstMatrixView normed, ConstMatrixView d_logits,
+                     const LinearTape& tape, MatrixView dx, HeadGradients* gradients,
+                     Workspace& workspace) const;
+  // d_normed (zeros before) = the gradient through the dense head matrix.
+  void BackwardDense(ConstMatrixView d_logits, MatrixView d_normed, Workspace& workspace) const;
   template <typename Body>
   void ForHeadRows(Workspace& workspace, Body&& body) const;
 
-  StoredMatrix stored_;  // vocabulary x hidden
+  size_t vocabulary_;
+  std::optional<TrainLinear> factored_;
+  StoredMatrix stored_;  // of a dense head; vocabulary x hidden
   bool rounded_;         // products in bfloat16
   Matrix decoded_;       // `stored_` in float32, or empty
   // `stored_` for rounded products: its transpose for the logits, itself for Backward. Made when first

@@ -20,7 +20,8 @@ Model HeadOnly(uint64_t seed, float softcap = 0, size_t vocabulary = kVocabulary
   model.config.hidden = kHidden;
   model.config.vocabulary = vocabulary;
   model.config.logit_softcap = softcap;
-  model.embedding = StoredMatrix::FromFloats(RandomMatrix(rng, vocabulary, kHidden, 0.5f), DType::kF32);
+  model.embedding.weight =
+      StoredMatrix::FromFloats(RandomMatrix(rng, vocabulary, kHidden, 0.5f), DType::kF32);
   model.final_norm = test::RandomScales(rng, kHidden);
   return model;
 }
@@ -85,9 +86,48 @@ TEST(TrainHead, WeightGradientMatchesFiniteDifferences) {
   HeadGradients gradients = head.MakeGradients(/*wants_weight=*/true);
   head.CrossEntropy(x, targets, nullptr, &gradients, workspace);
   ExpectGradient("head", weight.values(), gradients.weight.values(), [&] {
-    model.embedding = StoredMatrix::FromFloats(weight, DType::kF32);
+    model.embedding.weight = StoredMatrix::FromFloats(weight, DType::kF32);
     return TrainHead(model).CrossEntropy(x, targets, nullptr, nullptr, workspace);
   });
+}
+
+TEST(TrainHead, AFactoredHeadHasTheGradientsOfItsScales) {
+  ThreadPool pool(2);
+  Workspace workspace(pool);
+  for (const float softcap : {0.0f, 3.0f}) {
+    Model model = HeadOnly(1, softcap), dense = model;
+    Rng rng(2);
+    model.embedding = test::FactoredLinear(rng, kVocabulary, kHidden, 11);
+    dense.embedding.weight = StoredMatrix::FromFloats(model.embedding.ToDense(), DType::kF32);
+    TrainHead head(model);
+    Matrix x = RandomMatrix(rng, 7, kHidden), dx;
+    const std::vector<TokenId> targets = RandomTargets(rng, x.rows());
+    HeadGradients gradients = head.MakeGradients();
+    const double loss = head.CrossEntropy(x, targets, &dx, &gradients, workspace);
+    EXPECT_NEAR(loss, TrainHead(dense).CrossEntropy(x, targets, nullptr, nullptr, workspace), 1e-5);
+    const auto again = [&] { return head.CrossEntropy(x, targets, nullptr, nullptr, workspace); };
+    ExpectGradient("x", x.values(), dx.values(), again);
+    ExpectGradient("final_norm", head.final_norm(), gradients.final_norm, again);
+    ExpectGradient("a", head.factored()->a(), gradients.factors.a, again);
+    ExpectGradient("mid", head.factored()->mid(), gradients.factors.mid, again);
+    ExpectGradient("b", head.factored()->b(), gradients.factors.b, again);
+  }
+}
+
+TEST(TrainHead, LogitImportanceIsTheVarianceOfTheModelsOwnChoice) {
+  ThreadPool pool(2);
+  Workspace workspace(pool);
+  const Model model = HeadOnly(1, 3.0f);
+  const TrainHead head(model);
+  Rng rng(2);
+  const Matrix x = RandomMatrix(rng, 7, kHidden), normed = head.Normed(x, workspace);
+  std::vector<double> expected(kVocabulary);
+  for (size_t t = 0; t < x.rows(); ++t) {
+    const std::vector<double> logs = SlowLogProbabilities(model, normed.Row(t));
+    for (size_t i = 0; i < kVocabulary; ++i) expected[i] += std::exp(logs[i]) * (1 - std::exp(logs[i])) / 7;
+  }
+  const std::vector<float> importance = head.LogitImportance(x, workspace);
+  for (size_t i = 0; i < kVocabulary; ++i) EXPECT_NEAR(importance[i], expected[i], 1e-6) << i;
 }
 
 TEST(TrainHead, DivergenceMatchesDoubleAndFiniteDifferences) {

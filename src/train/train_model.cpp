@@ -1,21 +1,6 @@
 #include "train/train_model.h"
 
-#include <algorithm>
-
-#include "base/error.h"
-#include "kernels/vector_ops.h"
-
 namespace addend {
-
-void Embed(const Model& model, std::span<const TokenId> ids, MatrixView x) {
-  for (size_t t = 0; t < ids.size(); ++t) {
-    if (ids[t] >= model.embedding.rows()) {
-      throw Error("token id ", ids[t], " of a vocabulary of ", model.embedding.rows());
-    }
-    model.embedding.ReadRow(ids[t], x.Row(t));
-    if (model.config.embedding_scale != 1) Scale(model.config.embedding_scale, x.Row(t));
-  }
-}
 
 std::vector<TokenId> NextTokens(std::span<const TokenId> ids, size_t length) {
   std::vector<TokenId> targets(ids.size(), kNoTarget);
@@ -25,7 +10,8 @@ std::vector<TokenId> NextTokens(std::span<const TokenId> ids, size_t length) {
   return targets;
 }
 
-TrainModel::TrainModel(const Model& model, Precision precision) : model_(model), head_(model, precision) {
+TrainModel::TrainModel(const Model& model, Precision precision)
+    : model_(model), head_(model, precision), embedding_(model, model.head ? nullptr : head_.factored()) {
   for (size_t i = 0; i < model.blocks.size(); ++i)
     blocks_.emplace_back(model.config, model.blocks[i], i, precision);
 }
@@ -35,7 +21,7 @@ const Matrix& TrainModel::Forward(std::span<const TokenId> ids, size_t length, M
   tape->hidden.resize(blocks_.size() + 1);
   tape->blocks.resize(blocks_.size());
   for (Matrix& hidden : tape->hidden) hidden.Reshape(ids.size(), model_.config.hidden);
-  Embed(model_, ids, tape->hidden.front());
+  embedding_.Forward(ids, tape->hidden.front(), workspace);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     blocks_[i].Forward(tape->hidden[i], length, tape->hidden[i + 1], &tape->blocks[i], workspace);
   }

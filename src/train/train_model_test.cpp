@@ -36,7 +36,7 @@ double LossAndGradients(const TrainModel& train, const Model& model, const std::
   Matrix dx;
   gradients.blocks.resize(model.blocks.size());
   gradients.head = train.head().MakeGradients(/*wants_weight=*/true);
-  gradients.embedding = Matrix(model.embedding.rows(), model.embedding.cols());
+  gradients.embedding = Matrix(model.embedding.outputs(), model.embedding.inputs());
   const Matrix& hidden = train.Forward(ids, ids.size(), &tape, workspace);
   const double loss =
       train.head().CrossEntropy(hidden, NextTokens(ids, ids.size()), &dx, &gradients.head, workspace);
@@ -163,7 +163,7 @@ TEST(TrainModel, GivesTheGoldenImportanceOfSmolLm2) {
   }
   const size_t sequences = golden.at("ids").size(), length = ids.size() / sequences;
   Model model = LoadModel(*path);
-  model.embedding = RoundedToHalf(model.embedding);
+  model.embedding.weight = RoundedToHalf(std::get<StoredMatrix>(model.embedding.weight));
   for (Block& block : model.blocks) {
     for (Linear& linear : block.linears) linear.weight = RoundedToHalf(std::get<StoredMatrix>(linear.weight));
   }
@@ -204,9 +204,10 @@ TEST(TrainModel, NextTokensStayWithinTheirSequence) {
 
 TEST(TrainModel, RefusesUnknownTokens) {
   const Model model = LoadModel(test::GoldenPath("tiny_models/llama"));
+  ThreadPool pool(1);
   Matrix x(1, model.config.hidden);
   const auto unknown = static_cast<TokenId>(model.config.vocabulary);
-  EXPECT_THAT([&] { Embed(model, std::vector<TokenId>{unknown}, x); },
+  EXPECT_THAT([&] { Embed(model.embedding, model.config, std::vector<TokenId>{unknown}, x, pool); },
               testing::ThrowsMessage<Error>(testing::HasSubstr("token id " + std::to_string(unknown))));
 }
 

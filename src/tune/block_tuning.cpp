@@ -203,7 +203,7 @@ void ForEachBlock(const Model& student, const Model& dense, const ModelImportanc
                                         text.training.begin() + static_cast<ptrdiff_t>(count));
   all.insert(all.end(), text.held_out.begin(), text.held_out.end());
   const size_t training = count * text.length, held_out = text.held_out.size() * text.length;
-  PrefixStream stream(dense, all, pool);
+  PrefixStream stream(dense, student.embedding, all, pool);
   for (size_t b = 0; b < student.blocks.size(); ++b) {
     const std::vector<float> channel_weights = ChannelWeights(dense.config, importance[b]);
     stream.Advance(student.blocks[b], [&](ConstMatrixView inputs, ConstMatrixView targets) {

@@ -36,8 +36,9 @@ class Distillation {
         progress_(progress),
         workspace_(pool),
         trained_(student),
-        gains_(trained_.blocks(), &trained_.head()),
+        gains_(trained_),
         head_gradients_(trained_.head().MakeGradients()),
+        embedding_gradient_(trained_.embedding().MakeGradient()),
         training_teacher_(teacher, text.training, pool),
         held_out_teacher_(teacher, text.held_out, pool) {
     if (options.trains_signs) signs_.emplace(trained_.blocks(), student.blocks);
@@ -65,9 +66,7 @@ class Distillation {
     }
     gains_.values = state_.best_gains;
     gains_.Apply();
-    CopyScales(trained_.blocks(), student_.blocks);
-    const std::span<const float> norm = trained_.head().final_norm();
-    student_.final_norm.assign(norm.begin(), norm.end());
+    CopyScales(trained_, student_);
     const size_t changed = signs_ ? ReplaceSigns(state_.best_signs, student_.blocks) : 0;
     return {.steps = state_.step, .changed_signs = changed, .seconds = state_.seconds, .curve = state_.curve};
   }
@@ -119,7 +118,6 @@ class Distillation {
     const double loss = trained_.head().KlDivergence(hidden, normed, training_teacher_.head(), &dx_,
                                                      &head_gradients_, workspace_);
     if (!std::isfinite(loss)) throw Error("distillation: the loss of step ", state_.step, " is not finite");
-    gains_.SetGradient(head_gradients_);
     // While the number of steps is being decided, signs are trained at a rate of zero: it takes the same
     // time.
     const bool wants_signs = signs_ && (state_.total_steps == 0 || SignsMove());
@@ -128,7 +126,18 @@ class Distillation {
       if (wants_signs) signs_->Step(block, gradients, static_cast<float>(sign_rate), workspace_.pool);
     };
     trained_.Backward(tape_, &dx_, wants_signs, take_block, workspace_);
+    SetOuterGradients();
     return loss;
+  }
+
+  // Of embedding and head. A tied head's scales are the embedding's too.
+  void SetOuterGradients() {
+    const TrainEmbedding& embedding = trained_.embedding();
+    embedding_gradient_.SetZero();
+    embedding.AddGradient(ids_, dx_, embedding.tied() ? &head_gradients_.factors : &embedding_gradient_,
+                          workspace_);
+    gains_.SetGradient(head_gradients_);
+    if (!embedding.tied()) gains_.SetEmbeddingGradient(embedding_gradient_);
   }
 
   bool SignsMove() const {
@@ -238,6 +247,7 @@ class Distillation {
   ScaleGains gains_;
   std::optional<BlockSigns> signs_;  // when they train
   HeadGradients head_gradients_;
+  LinearGradient embedding_gradient_;  // of an untied one
   Teacher training_teacher_, held_out_teacher_;
   Adam adam_;
   ModelTape tape_;

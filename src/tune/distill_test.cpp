@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/random.h"
+#include "factorize/factorize.h"
 #include "support.h"
 
 namespace addend {
@@ -91,6 +92,38 @@ TEST_F(DistillTest, LowersTheHeldOutDivergence) {
   const DistillResult measured = Distill(student, dense_, text_, {}, pool_, {});
   EXPECT_NEAR(measured.curve.front().held_out, result.curve.back().held_out,
               0.01 * result.curve.back().held_out);
+}
+
+// The scales of embedding and head move as well: with every block as in the original, they alone are left.
+TEST_F(DistillTest, TunesAFactoredEmbeddingAndHead) {
+  for (const char* name : {"llama", "qwen2"}) {  // an untied head and a tied one
+    const Model dense = LoadModel(test::GoldenPath("tiny_models") / name);
+    Model student = dense;
+    // Factors whose middle scales are off, which all rows show alike.
+    const auto factor = [&](Linear& linear, uint64_t seed) {
+      const Matrix weight = linear.ToDense();
+      FactoredWeight factors =
+          Factorize({.weight = weight}, {.effort = Effort::kFast, .rank = 2 * linear.inputs(), .seed = seed},
+                    pool_)
+              .weight;
+      Rng rng(seed);
+      for (float& mid : factors.mid) mid *= static_cast<float>(0.5 + rng.Uniform());
+      linear.weight = std::move(factors);
+    };
+    factor(student.embedding, 1);
+    if (student.head) factor(*student.head, 2);
+    const Model before = student;
+    const CalibrationText text = RandomText(dense.config.vocabulary);
+    const DistillResult result =
+        Distill(student, dense, text, {.steps = 60, .learning_rate = 1e-2}, pool_, {});
+    EXPECT_LT(result.curve.back().held_out, 0.9 * result.curve.front().held_out) << name;
+    const auto factors = [](const Linear& linear) { return std::get<FactoredWeight>(linear.weight); };
+    EXPECT_FALSE(factors(student.embedding) == factors(before.embedding)) << name;
+    EXPECT_FALSE(factors(student.HeadMatrix()) == factors(before.HeadMatrix())) << name;
+    const DistillResult measured = Distill(student, dense, text, {}, pool_, {});
+    EXPECT_NEAR(measured.curve.front().held_out, result.curve.back().held_out,
+                0.01 * result.curve.back().held_out);
+  }
 }
 
 TEST_F(DistillTest, ResumesBitForBitOnAnyNumberOfThreads) {

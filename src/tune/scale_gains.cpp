@@ -2,17 +2,28 @@
 
 namespace addend {
 
-ScaleGains::ScaleGains(std::span<TrainBlock> blocks, TrainHead* head) {
+ScaleGains::ScaleGains(std::span<TrainBlock> blocks) {
   for (TrainBlock& block : blocks) {
-    std::vector<LinearScales>& scales = blocks_.emplace_back();
-    for (const LinearKind kind : kLinearKinds) {
-      TrainLinear& linear = block.linear(kind);
-      if (!linear.factored()) continue;
-      const Scale a = Add(linear.a()), mid = Add(linear.mid()), b = Add(linear.b());
-      scales.push_back({kind, a, mid, b});
-    }
+    auto& scales = blocks_.emplace_back();
+    for (const LinearKind kind : kLinearKinds)
+      scales[static_cast<size_t>(kind)] = AddFactors(block.linear(kind));
   }
-  if (head != nullptr) final_norm_ = Add(head->final_norm());
+  StartFromHere();
+}
+
+ScaleGains::ScaleGains(TrainModel& model) : ScaleGains(model.blocks()) {
+  final_norm_ = Add(model.head().final_norm());
+  if (TrainLinear* head = model.head().factored()) head_ = AddFactors(*head);
+  if (const TrainEmbedding& embedding = model.embedding(); !embedding.tied())
+    embedding_ = {Add(embedding.a()), Add(embedding.mid()), Add(embedding.b())};
+  StartFromHere();
+}
+
+ScaleGains::LinearScales ScaleGains::AddFactors(TrainLinear& linear) {
+  return {Add(linear.a()), Add(linear.mid()), Add(linear.b())};
+}
+
+void ScaleGains::StartFromHere() {
   values.assign(start_.size(), 1.0f);
   gradient.assign(start_.size(), 0.0f);
 }
@@ -43,34 +54,56 @@ void ScaleGains::SetGradient(const Scale& scale, std::span<const float> of_scale
   }
 }
 
+void ScaleGains::SetGradient(const LinearScales& scales, const LinearGradient& of_linear) {
+  SetGradient(scales.a, of_linear.a);
+  SetGradient(scales.mid, of_linear.mid);
+  SetGradient(scales.b, of_linear.b);
+}
+
 void ScaleGains::SetGradient(size_t block, const BlockGradients& gradients) {
-  for (const LinearScales& scales : blocks_[block]) {
-    const LinearGradient& of_linear = gradients[scales.kind];
-    SetGradient(scales.a, of_linear.a);
-    SetGradient(scales.mid, of_linear.mid);
-    SetGradient(scales.b, of_linear.b);
-  }
+  for (const LinearKind kind : kLinearKinds)
+    SetGradient(blocks_[block][static_cast<size_t>(kind)], gradients[kind]);
 }
 
 void ScaleGains::SetGradient(const HeadGradients& gradients) {
   SetGradient(final_norm_, gradients.final_norm);
+  SetGradient(head_, gradients.factors);
 }
 
-void CopyScales(std::span<const TrainBlock> trained, std::span<Block> blocks) {
+void ScaleGains::SetEmbeddingGradient(const LinearGradient& of_embedding) {
+  SetGradient(embedding_, of_embedding);
+}
+
+namespace {
+
+// From anything with the scales a, mid and b.
+template <typename Trained>
+void CopyFactors(const Trained& trained, Linear& linear) {
+  auto* factors = std::get_if<FactoredWeight>(&linear.weight);
+  if (factors == nullptr) return;
   const auto copy = [](std::span<const float> from, std::vector<float>& to) {
     to.assign(from.begin(), from.end());
   };
+  copy(trained.a(), factors->a);
+  copy(trained.mid(), factors->mid);
+  copy(trained.b(), factors->b);
+  factors->RoundScalesToHalf();
+}
+
+}  // namespace
+
+void CopyScales(std::span<const TrainBlock> trained, std::span<Block> blocks) {
   for (size_t b = 0; b < blocks.size(); ++b) {
-    for (const LinearKind kind : kLinearKinds) {
-      auto* factors = std::get_if<FactoredWeight>(&blocks[b][kind].weight);
-      if (factors == nullptr) continue;
-      const TrainLinear& linear = trained[b].linear(kind);
-      copy(linear.a(), factors->a);
-      copy(linear.mid(), factors->mid);
-      copy(linear.b(), factors->b);
-      factors->RoundScalesToHalf();
-    }
+    for (const LinearKind kind : kLinearKinds) CopyFactors(trained[b].linear(kind), blocks[b][kind]);
   }
+}
+
+void CopyScales(TrainModel& trained, Model& model) {
+  CopyScales(trained.blocks(), model.blocks);
+  CopyFactors(trained.embedding(), model.embedding);
+  if (model.head && trained.head().factored()) CopyFactors(*trained.head().factored(), *model.head);
+  const std::span<const float> norm = trained.head().final_norm();
+  model.final_norm.assign(norm.begin(), norm.end());
 }
 
 }  // namespace addend

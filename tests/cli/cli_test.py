@@ -194,7 +194,7 @@ class Usage(CliTest):
                               ("--distill-time", "5 minutes"), ("--distill-time", "-5"), ("--seed", "-1"),
                               ("--distill-time", "1e9h"), ("--time", "1e9h"), ("--calibration", ""),
                               ("--threads", "1.5"), ("--threads", "1000000"), ("--target", "sse9"),
-                              ("--embedding-type", "q9_0"), ("--calibration-length", "1")]:
+                              ("--embedding-type", "q9_0"), ("--embedding-bits", "0.1"), ("--calibration-length", "1")]:
             with self.subTest(f"{option} {value}"):
                 self.assert_fails(addend("compress", self.model, "-o", out, option, value), 2, value)
         for option, value in [("--temp", "-1"), ("--temp", "nan"), ("--top-p", "0"), ("--top-p", "2"),
@@ -609,6 +609,66 @@ class Compress(Compressed):
         self.assertEqual(ranks["compressed"], ranks["marginal"])
         self.assertNotEqual(ranks["uniform"], ranks["marginal"])
         self.assertNotEqual(ranks["uniform"], ranks["channels"])
+
+    def test_every_form_of_the_embedding(self):
+        sizes = {}
+        for option, value in [("type", "q8_0"), ("type", "q5_1"), ("type", "q5_0"), ("type", "q4_1"), ("type", "q4_0"),
+                              ("bits", "2")]:
+            with self.subTest(f"{option} {value}"):
+                out = self.folder / f"embedding-{value}.gguf"
+                report = self.assert_json(addend(*self.compress_arguments(out, f"--embedding-{option}", value, "--quiet",
+                                                                          "--json")))
+                contents = self.assert_json(addend("inspect", out, "--json"))
+                self.assertEqual(contents["embedding"]["type"], value if option == "type" else "factored")
+                self.assertEqual(contents["head"]["type"], contents["embedding"]["type"])
+                self.assertEqual(contents["recipe"][f"embedding_{option}"], value if option == "type" else 2)
+                self.assertEqual(len(report["embeddings"]), 0 if option == "type" else 2)
+                sizes[value] = report["file_bytes"]
+                self.assert_done(addend("run", out, "-p", "the", "-n", "8"))
+        self.assertEqual(sorted(sizes, key=sizes.get), ["2", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0"])
+        factored = self.folder / "embedding-2.gguf"
+        self.assertIn("factored", self.assert_done(addend("inspect", factored)).stdout.decode())
+        refined = self.folder / "refined-embedding.gguf"
+        self.assert_done(addend("refine", factored, "--reference", self.model, "-o", refined, "--effort", "fast",
+                                "--calibration", self.calibration, "--calibration-length", "32", "--distill-steps", "3"))
+        dense = self.folder / "embedding.f32.gguf"
+        self.assert_done(addend("export", factored, "-o", dense, "--type", "f32"))
+        perplexities = [self.assert_json(addend("eval", model, "-f", self.text, "-c", "64", "--json"))
+                        ["perplexity"]["hf"]["perplexity"] for model in (factored, dense)]
+        self.assertAlmostEqual(*perplexities, delta=0.005 * perplexities[0])
+        self.assert_fails(addend("compress", factored, "-o", self.folder / "never.gguf"), 1, factored, "already compressed")
+
+    def sized(self, out, size, *more):
+        arguments = [a for a in self.compress_arguments(out, *more) if a not in ("--bits", "3")]
+        return addend(*arguments, "--size", size)
+
+    def test_size(self):
+        sizes = self.compressed.stat().st_size
+        for share, more in [(0.8, []), (1.0, ["--allocation", "uniform"]), (0.9, ["--embedding-type", "q4_0"]),
+                            (0.7, ["--embedding-bits", "1.5"])]:
+            with self.subTest(f"{share} {more}"):
+                size, out = int(share * sizes), self.folder / f"sized-{share}.gguf"
+                plan = self.assert_json(self.sized(out, str(size), "--dry-run", "--json", *more))
+                self.assertLessEqual(plan["file_bytes"], size)
+                self.assertFalse(out.exists())
+                report = self.assert_json(self.sized(out, str(size), "--json", "--quiet", *more))
+                self.assertEqual(report["file_bytes"], out.stat().st_size)
+                self.assertLessEqual(report["file_bytes"], size)
+                self.assertGreater(report["file_bytes"], 0.9 * size)
+                recipe = self.assert_json(addend("inspect", out, "--json"))["recipe"]
+                self.assertEqual(recipe["size"], size)
+                self.assertAlmostEqual(recipe["bits"], report["linear_bits_per_weight"], delta=0.2)
+                if more[:1] == ["--embedding-type"]:
+                    self.assertEqual(recipe["embedding_type"], more[1])
+
+    def test_size_that_cannot_be(self):
+        out = self.folder / "never.gguf"
+        for more in ([], ["--dry-run"]):
+            self.assert_fails(self.sized(out, "20kB", "--quiet", *more), 1, "--size 20.0 kB", "at least")
+        self.assert_fails(self.sized(out, "20 kB"), 2, "--size", "20 kB")
+        self.assert_fails(addend(*self.compress_arguments(out), "--size", "1M"), 2, "--size", "--bits")
+        self.assert_fails(self.sized(out, "1M", "--allocation", "channels"), 2, "--size", "marginal")
+        self.assertEqual(list(self.folder.glob("never*")), [])
 
     def test_text_by_the_model_itself(self):
         out = self.folder / "self.gguf"
