@@ -22,7 +22,7 @@ struct EmbeddingCandidate {
   double divergence = 0;
 };
 // What is tried of factored embeddings: two rates by factorizing, and all between and a little beyond them.
-inline constexpr std::array kMeasuredRates = {1.25, 2.25};
+inline constexpr std::array kMeasuredRates = {1.5, 2.75};
 inline constexpr double kBeyondMeasured = 0.5;
 // These rates, by a straight line through the logarithms of the measured divergences.
 std::vector<EmbeddingCandidate> InterpolateRates(std::span<const EmbeddingCandidate> measured);
