@@ -1,7 +1,6 @@
 #include "compress/compress.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <optional>
 
@@ -44,10 +43,9 @@ std::vector<std::string> Checksums(const Path& compressed) {
   return GgufFile(compressed).metadata().Array<std::string>(compressed_format::kChecksumsKey);
 }
 
-// What --size measures: sequences for each form of the embedding, and the rates of factors.
+// What --size measures: sequences for each form of the embedding.
 constexpr size_t kCandidateSequences = 4;
-constexpr std::array kFactoredCandidates = {1.25, 2.25};
-constexpr double kCandidates = kEmbeddingTypes.size() + kFactoredCandidates.size();
+constexpr double kCandidates = kEmbeddingTypes.size() + kMeasuredRates.size();
 
 // One compression: what every stage needs, and the stages in order.
 class Job {
@@ -209,7 +207,7 @@ class Job {
     std::vector<EmbeddingCandidate> candidates, factored;
     for (const DType type : kEmbeddingTypes)
       candidates.push_back(Measured({.type = type}, WithNarrowEmbedding(dense_, type, pool_)));
-    for (const double bits : kFactoredCandidates) {
+    for (const double bits : kMeasuredRates) {
       Model model = dense_;
       const auto factor = [&](EmbeddingUse use, Linear& linear) {
         linear.weight = FactorizeEmbedding(linear, use, ImportanceOfEmbedding(), bits, Effort::kFast,

@@ -54,6 +54,7 @@ std::vector<EmbeddingForm> FormsOf(const CompressOptions& options) {
   if (!options.ChoosesEmbedding()) return {options.Embedding()};
   std::vector<EmbeddingForm> forms = {{.bits = 2}};
   for (const DType type : kEmbeddingTypes) forms.push_back({.type = type});
+  forms.push_back({.bits = kMeasuredRates.front() - kBeyondMeasured});  // the least that there is
   return forms;
 }
 
@@ -64,14 +65,14 @@ double FileBytes(const Model& dense, const Allocation& allocation, const Embeddi
 }
 
 std::vector<EmbeddingCandidate> InterpolateRates(std::span<const EmbeddingCandidate> measured) {
-  constexpr double kStep = 0.1, kBeyond = 0.5;
+  constexpr double kStep = 0.1;
   const EmbeddingCandidate &low = measured.front(), &high = measured.back();
   const double slope =
       (std::log(high.divergence) - std::log(low.divergence)) / (high.form.bits - low.form.bits);
   std::vector<EmbeddingCandidate> candidates;
   for (int i = 0;; ++i) {
-    const double bits = std::max(kMinBits, low.form.bits - kBeyond) + kStep * i;
-    if (bits > std::min(kMaxBits, high.form.bits + kBeyond) + 1e-9) return candidates;
+    const double bits = std::max(kMinBits, low.form.bits - kBeyondMeasured) + kStep * i;
+    if (bits > std::min(kMaxBits, high.form.bits + kBeyondMeasured) + 1e-9) return candidates;
     candidates.push_back(
         {.form = {.bits = bits}, .divergence = low.divergence * std::exp(slope * (bits - low.form.bits))});
   }

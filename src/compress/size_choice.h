@@ -1,5 +1,6 @@
 // `--size`: how a file's bytes are split between the embedding and the linear layers.
 #pragma once
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,8 +21,10 @@ struct EmbeddingCandidate {
   EmbeddingForm form;
   double divergence = 0;
 };
-// Rates between and around two measured ones, at least, by a straight line through the logarithms of their
-// divergences.
+// What is tried of factored embeddings: two rates by factorizing, and all between and a little beyond them.
+inline constexpr std::array kMeasuredRates = {1.5, 2.75};
+inline constexpr double kBeyondMeasured = 0.5;
+// These rates, by a straight line through the logarithms of the measured divergences.
 std::vector<EmbeddingCandidate> InterpolateRates(std::span<const EmbeddingCandidate> measured);
 
 struct SizeChoice {
