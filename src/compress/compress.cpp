@@ -1,7 +1,6 @@
 #include "compress/compress.h"
 
 #include <algorithm>
-#include <iterator>
 #include <optional>
 
 #include "base/error.h"
@@ -11,7 +10,7 @@
 #include "compress/block_tuner.h"
 #include "compress/compressed_start.h"
 #include "compress/dense_source.h"
-#include "compress/embedding_factorizer.h"
+#include "compress/embedding_stage.h"
 #include "compress/model_factorizer.h"
 #include "compress/recipe.h"
 #include "compress/size_choice.h"
@@ -21,7 +20,6 @@
 #include "kernels/target.h"
 #include "linalg/gemm.h"
 #include "model/compressed_format.h"
-#include "model/tensor_list.h"
 #include "model/transformer.h"
 #include "tokenizer/tokenizer.h"
 #include "tune/distill.h"
@@ -42,10 +40,6 @@ bool IsIn(const Path& path, const Path& folder) {
 std::vector<std::string> Checksums(const Path& compressed) {
   return GgufFile(compressed).metadata().Array<std::string>(compressed_format::kChecksumsKey);
 }
-
-// What --size measures: sequences for each form of the embedding.
-constexpr size_t kCandidateSequences = 4;
-constexpr double kCandidates = kEmbeddingTypes.size() + kMeasuredRates.size();
 
 // One compression: what every stage needs, and the stages in order.
 class Job {
@@ -71,7 +65,7 @@ class Job {
       // Sizes and rates that cannot be, and values that the embedding's type cannot hold, are told at once.
       if (options_.file_bytes) guess_ = GuessForSize(dense_, options_);
       UniformAllocation(dense_, guess_ ? guess_->bits : options_.bits);
-      CheckEmbedding();
+      CheckEmbedding(dense_, options_.Embedding(), pool_);
     }
     Stage("text", [&] {
       if (options_.calibration.empty()) text_ = WrittenText();
@@ -82,8 +76,9 @@ class Job {
       student_ = std::move(*start_).model;
       report_.linears = start_->linears;
     } else {
-      if (guess_) Stage("size", [&] { Split(); });
-      Stage("embedding", [&] { EmbeddingToItsForm(); });
+      EmbeddingStage embeddings(dense_, StatisticsSequences(), options_, work_, pool_, progress_);
+      if (guess_) Stage("size", [&] { Split(embeddings); });
+      Stage("embedding", [&] { EmbeddingToItsForm(embeddings); });
       Stage("allocate", [&] { allocation_ = Factorizer().Allocate(); });
       Stage("factorize", [&] { FactorizeAll(); });
     }
@@ -179,21 +174,16 @@ class Job {
     return importance;
   }
 
-  void CheckEmbedding() const {
-    if (options_.Embedding().factored()) {
-      EmbeddingRank(dense_.embedding, options_.Embedding().bits);
-    } else {
-      WithNarrowEmbedding(dense_, options_.Embedding().type, pool_);
-    }
-  }
-
   // Sets rate and embedding to the best that the size allows.
-  void Split() {
+  void Split(EmbeddingStage& embeddings) {
     constexpr const char* kName = "size";
     if (!work_.Has(kName)) {
       options_.bits = guess_->bits;
       const ModelLoss losses = Factorizer().PilotLosses();
-      work_.Save(kName, ToCheckpoint(ChooseForSize(dense_, Candidates(), losses, text_.length - 1,
+      const std::vector<EmbeddingCandidate> candidates =
+          options_.ChoosesEmbedding() ? embeddings.Candidates(text_.held_out)
+                                      : std::vector<EmbeddingCandidate>{{options_.Embedding(), 0}};
+      work_.Save(kName, ToCheckpoint(ChooseForSize(dense_, candidates, losses, text_.length - 1,
                                                    options_.allocation, *options_.file_bytes)));
     }
     const SizeChoice choice = SizeChoiceFrom(work_.Load(kName));
@@ -202,65 +192,11 @@ class Job {
     split_ = true;
   }
 
-  std::vector<EmbeddingCandidate> Candidates() {
-    if (!options_.ChoosesEmbedding()) return {{options_.Embedding(), 0}};
-    std::vector<EmbeddingCandidate> candidates, factored;
-    for (const DType type : kEmbeddingTypes)
-      candidates.push_back(Measured({.type = type}, WithNarrowEmbedding(dense_, type, pool_)));
-    for (const double bits : kMeasuredRates) {
-      Model model = dense_;
-      const auto factor = [&](EmbeddingUse use, Linear& linear) {
-        linear.weight = FactorizeEmbedding(linear, use, ImportanceOfEmbedding(), bits, Effort::kFast,
-                                           options_.seed, pool_)
-                            .weight;
-      };
-      factor(dense_.head ? EmbeddingUse::kEmbedding : EmbeddingUse::kTied, model.embedding);
-      if (dense_.head) factor(EmbeddingUse::kHead, *model.head);
-      factored.push_back(Measured({.bits = bits}, model));
-    }
-    std::ranges::copy(InterpolateRates(factored), std::back_inserter(candidates));
-    return candidates;
-  }
-
-  EmbeddingCandidate Measured(const EmbeddingForm& form, const Model& model) {
-    Transformer original(dense_, pool_), other(model, pool_);
-    const size_t count = std::min(kCandidateSequences, text_.held_out.size());
-    const std::vector<TokenId> tokens = Flatten(SequenceSpan(text_.held_out).first(count));
-    const double divergence = Divergence(original, other, tokens, {.window = text_.length}, {}).hf.kl.mean();
-    Report(progress_, {"size", ++measured_candidates_, kCandidates, NameOf(form)});
-    return {form, std::max(divergence, 1e-6)};  // the logarithm is taken of it
-  }
-
-  const EmbeddingImportance& ImportanceOfEmbedding() {
-    if (embedding_importance_.logits.empty()) {
-      const SequenceSpan sequences = StatisticsSequences();
-      embedding_importance_ = MeasureEmbeddingImportance(
-          dense_, sequences.first(ImportanceSequences(sequences.size())), pool_, progress_);
-    }
-    return embedding_importance_;
-  }
-
   // embedded_: the dense model with embedding and head as the file will have them.
-  void EmbeddingToItsForm() {
-    if (!options_.Embedding().factored()) {
-      embedded_ = WithNarrowEmbedding(dense_, options_.Embedding().type, pool_);
-      return;
-    }
-    embedded_ = dense_;
-    FactorEmbedding(dense_.head ? EmbeddingUse::kEmbedding : EmbeddingUse::kTied, embedded_.embedding);
-    if (dense_.head) FactorEmbedding(EmbeddingUse::kHead, *embedded_.head);
-  }
-
-  void FactorEmbedding(EmbeddingUse use, Linear& linear) {
-    const std::string name(use == EmbeddingUse::kHead ? GgufNames().head : GgufNames().embedding);
-    if (!work_.Has(name)) {
-      work_.Save(name, ToCheckpoint(FactorizeEmbedding(linear, use, ImportanceOfEmbedding(),
-                                                       options_.Embedding().bits, options_.effort,
-                                                       options_.seed, pool_)));
-    }
-    FactorizedLinear factorized = LinearFrom(work_.Load(name));
-    linear.weight = std::move(factorized.weight);
-    report_.embeddings.push_back(factorized.report);
+  void EmbeddingToItsForm(EmbeddingStage& embeddings) {
+    EmbeddedModel embedded = embeddings.ToForm(options_.Embedding());
+    embedded_ = std::move(embedded.model);
+    report_.embeddings = std::move(embedded.embeddings);
   }
 
   ModelFactorizer Factorizer() {
@@ -377,8 +313,6 @@ class Job {
   ModelImportance importance_;
   std::optional<SizeChoice> guess_;  // with a size: before anything is measured
   bool split_ = false;               // and whether what it leaves open is decided
-  double measured_candidates_ = 0;
-  EmbeddingImportance embedding_importance_;  // once it is needed
   Model embedded_;
   Allocation allocation_;
   Model student_;

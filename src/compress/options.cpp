@@ -23,7 +23,7 @@ EffortSettings SettingsOf(Effort effort) {
     case Effort::kFast:
       return {.statistics_sequences = 64, .train = Training::kScales, .distill_steps = 128};
     case Effort::kDefault:
-      return {.statistics_sequences = 128, .train = Training::kAll, .distill_steps = 1000};
+      return {.statistics_sequences = 128, .train = Training::kScales, .distill_steps = 1500};
     case Effort::kBest:
       break;
   }
