@@ -142,6 +142,7 @@ std::string CompressReport::ToText() const {
   text += "  time:";
   double total = 0;
   for (const auto& [stage, seconds] : stage_seconds) {
+    if (seconds < 0.01) continue;  // there was nothing to do
     text += " " + stage + " " + DurationText(seconds) + ",";
     total += seconds;
   }
