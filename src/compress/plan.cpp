@@ -9,6 +9,7 @@
 #include "compress/dense_source.h"
 #include "compress/embedding_factorizer.h"
 #include "compress/size_choice.h"
+#include "kernels/bf16_product.h"
 #include "linalg/gemm.h"
 #include "tokenizer/tokenizer.h"
 #include "tune/distill.h"
@@ -167,14 +168,16 @@ double BlockTuningSeconds(const Work& work, const CompressPlan& plan) {
 }
 
 // A token costs, in products of floats: the head three times (the teacher's logits, the student's, the
-// gradient of their input), four sign products, which are about four times as fast, the gradients of the
-// signs where they are trained, and the teacher.
+// gradient of their input), the teacher for every second time that a sequence is used, and the gradients of
+// the signs where they are trained; all of that twice as fast where there are products in bfloat16. And four
+// sign products, which are about four times as fast.
 double DistillSeconds(const Work& work, const CompressPlan& plan) {
   const CompressOptions& options = work.options;
   if (options.distill_seconds) return *options.distill_seconds;
   if (options.seconds) return std::max(0.0, *options.seconds - plan.Seconds());
-  const double of_signs = (options.Settings().train == Training::kAll ? 1.5 : 0.5) * plan.size.linear_bits;
-  const double of_a_token = 2 * (3 * work.Head() + of_signs + work.Weights());
+  const double of_signs = options.Settings().train == Training::kAll ? plan.size.linear_bits : 0;
+  const double floats = 3 * work.Head() + work.Weights() / 2 + of_signs;
+  const double of_a_token = 2 * (floats / (HasBf16Product() ? 2 : 1) + 0.5 * plan.size.linear_bits);
   const double tokens =
       static_cast<double>(options.Settings().distill_steps * DistillOptions().batch) * work.SequenceTokens();
   return tokens * of_a_token / (kShareOfRate * work.rate);
