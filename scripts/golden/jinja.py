@@ -192,7 +192,10 @@ a\u00a0{%- if true -%}\u00a0b{% endif %}
 {{ d|dictsort }} {{ d|dictsort(by='value', reverse=true) }} {{ d|dictsort(case_sensitive=true) }}
 {{ xs|max }} {{ xs|min }} {{ words|max }} {{ words|min }} {{ empty|max }}| {{ xs|sum }} {{ xs|sum(start=10) }} {{ [{'a': 1}, {'a': 2}]|sum(attribute='a') }}
 {{ xs|reverse|list }} {{ 'abc'|reverse }} {{ -5|abs }} {{ 2.5|round }} {{ 3.5|round }} {{ 2.567|round(2) }} {{ 2.1|round(method='ceil') }} {{ 2.9|round(0, 'floor') }} {{ 3|round }}
-{{ html|e }} {{ html|escape }} {{ 'x'|safe }}
+{{ html|e }} {{ html|escape }} {{ 'x'|safe }} {{ '<'|safe + html + '>' }} {{ html + '<b>'|safe }} {{ html|e|e }} {{ '<'|safe ~ '>' }}
+{{ none|selectattr('x')|list }} {{ none|map('upper')|list }} {{ ''|select|list }} {{ missing|reject|list }} {{ 0|rejectattr('x')|list }}
+{{ 'é 🌍 \\x7f'|tojson(ensure_ascii=true) }} {{ {'ü': 1}|tojson(true) }}
+{{ 1|map('upper')|list }}
 {% if messages|selectattr('role', 'equalto', 'nobody') %}always{% endif %}{% if messages|selectattr('role', 'equalto', 'nobody')|list %}never{% endif %}
 {{ (messages|selectattr('role', 'equalto', 'user')|list)[0].content|trim }} {{ (xs|sort)[0] }} {{ xs|sort|first }} {{ messages|map(attribute='role')|join(' ') }}
 {{ xs|map('string')|join }}{{ xs|select('odd')|length }}

@@ -39,7 +39,7 @@ Value ConvertFilter(const Call& call) {
 
 Value StringFilter(const Call& call) {
   const Parameters given(call.name, call.arguments, {});
-  return ToText(call.value, call.budget);
+  return call.value.IsString() ? call.value : ToText(call.value, call.budget);
 }
 
 Value TrimFilter(const Call& call) {
@@ -53,31 +53,15 @@ Value ReplaceFilter(const Call& call) {
                  ToText(given.Require(1), call.budget), given.Integer(2, -1), call.budget);
 }
 
+Value SafeFilter(const Call& call) {
+  const Parameters given(call.name, call.arguments, {});
+  return Value::MakeMarkup(ToText(call.value, call.budget));
+}
+
 Value EscapeFilter(const Call& call) {
   const Parameters given(call.name, call.arguments, {});
-  std::string out;
-  for (const char c : TextOf(call)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
+  if (call.value.IsMarkup()) return call.value;
+  return Value::MakeMarkup(EscapeHtml(ToText(call.value, call.budget), call.budget));
 }
 
 Value IndentFilter(const Call& call) {
@@ -99,8 +83,8 @@ Value IndentFilter(const Call& call) {
 
 Value ToJsonFilter(const Call& call) {
   const Parameters given(call.name, call.arguments, {"ensure_ascii", "indent", "separators", "sort_keys"});
-  if (given.Flag(0, false)) throw Error("'tojson' with ensure_ascii=true is not supported");
   JsonStyle style;
+  style.ascii = given.Flag(0, false);
   style.sort_keys = given.Flag(3, false);
   if (const int64_t indent = given.Integer(1, -1); indent >= 0) {
     if (indent > 100) throw Error("'tojson' with an indent above 100 is not supported");
@@ -408,9 +392,14 @@ std::string TakeName(const Call& call) {
   return name;
 }
 
+// As Jinja does for map, select and the like: whatever is false, such as none, has no items.
+Values IterateOrNone(const Call& call) {
+  return call.value.Truth() ? Iterate(call.value, call.budget) : Values{};
+}
+
 Value MapFilter(const Call& call) {
   Values mapped;
-  const Values items = Iterate(call.value, call.budget);
+  const Values items = IterateOrNone(call);
   if (call.arguments.positional.empty()) {
     const Parameters given(call.name, call.arguments, {"attribute", "default"});
     const AttributePath path(given.Require(0), call.budget);
@@ -440,7 +429,7 @@ Value SelectFilter(const Call& call) {
   const std::optional<std::string> test =
       call.arguments.positional.empty() ? std::nullopt : std::optional(TakeName(call));
   Values kept;
-  for (const Value& item : Iterate(call.value, call.budget)) {
+  for (const Value& item : IterateOrNone(call)) {
     const Value tested = path ? path->Of(item) : item;
     Arguments arguments = call.arguments;
     const bool holds = test ? ApplyTest(*test, tested, arguments, call.budget) : tested.Truth();
@@ -477,7 +466,7 @@ const std::map<std::string, Filter, std::less<>>& Filters() {
       {"replace", ReplaceFilter},
       {"reverse", ReverseFilter},
       {"round", RoundFilter},
-      {"safe", StringFilter},
+      {"safe", SafeFilter},
       {"select", SelectFilter<false, true>},
       {"selectattr", SelectFilter<true, true>},
       {"sort", SortFilter},

@@ -27,16 +27,14 @@ Parameters::Parameters(std::string function, Arguments& arguments,
 }
 
 const Value& Parameters::Require(size_t index) const {
-  if (!given_[index])
-    throw Error("'", function_, "' needs the argument '", std::string(names_.begin()[index]), "'");
+  if (!given_[index]) throw Error("'", function_, "' needs the argument '", names_[index], "'");
   return *given_[index];
 }
 
 const std::string& Parameters::Text(size_t index) const {
   const Value& value = Require(index);
   if (!value.IsString())
-    throw Error("'", function_, "' needs a string as '", names_.begin()[index], "', found ",
-                value.Describe());
+    throw Error("'", function_, "' needs a string as '", names_[index], "', found ", value.Describe());
   return value.string();
 }
 
@@ -47,7 +45,7 @@ const std::string* Parameters::TextOrNull(size_t index) const {
 int64_t Parameters::Integer(size_t index, int64_t fallback) const {
   if (!given_[index] || given_[index]->IsNone()) return fallback;
   if (!given_[index]->IsInteger() && !given_[index]->IsBool())
-    throw Error("'", function_, "' needs an integer as '", names_.begin()[index], "', found ",
+    throw Error("'", function_, "' needs an integer as '", names_[index], "', found ",
                 given_[index]->Describe());
   return given_[index]->AsInteger();
 }
@@ -147,6 +145,13 @@ bool IsListOrTuple(const Value& value) {
 Value Add(const Value& left, const Value& right, Budget& budget) {
   if (left.IsString() && right.IsString()) {
     budget.ChargeBytes(left.string().size() + right.string().size());
+    if (left.IsMarkup() != right.IsMarkup()) {
+      const auto escaped = [&](const Value& text) {
+        return text.IsMarkup() ? text.string() : EscapeHtml(text.string(), budget);
+      };
+      return Value::MakeMarkup(escaped(left) + escaped(right));
+    }
+    if (left.IsMarkup()) return Value::MakeMarkup(left.string() + right.string());
     return left.string() + right.string();
   }
   if (!IsListOrTuple(left) || !IsListOrTuple(right) || left.IsTuple() != right.IsTuple())

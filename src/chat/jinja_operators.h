@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "chat/jinja_value.h"
 
@@ -24,7 +25,7 @@ class Parameters {
 
  private:
   std::string function_;
-  std::initializer_list<std::string_view> names_;
+  std::vector<std::string_view> names_;
   std::vector<const Value*> given_;
 };
 

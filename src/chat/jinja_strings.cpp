@@ -230,4 +230,31 @@ std::string Replace(const std::string& text, const std::string& from, const std:
   return at < text.size() ? out.append(text, at) : out;
 }
 
+std::string EscapeHtml(std::string_view text, Budget& budget) {
+  budget.ChargeBytes(5 * text.size());
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
 }  // namespace addend::jinja

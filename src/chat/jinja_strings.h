@@ -31,4 +31,7 @@ std::vector<std::string> SplitLines(std::string_view text, Budget& budget);
 std::string Replace(const std::string& text, const std::string& from, const std::string& to, int64_t limit,
                     Budget& budget);
 
+// & < > ' " as HTML writes them.
+std::string EscapeHtml(std::string_view text, Budget& budget);
+
 }  // namespace addend::jinja

@@ -108,10 +108,20 @@ void AppendRepr(const Value& value, std::string& out, Budget& budget) {
   }
 }
 
-void AppendJsonString(const std::string& text, std::string& out) {
+// In UTF-16, as JSON has it.
+void AppendJsonEscape(char32_t code, std::string& out) {
+  if (code >= 0x10000) {
+    AppendHex("\\u", 0xd800 + ((code - 0x10000) >> 10), 4, out);
+    code = 0xdc00 + ((code - 0x10000) & 0x3ff);
+  }
+  AppendHex("\\u", code, 4, out);
+}
+
+void AppendJsonString(const std::string& text, bool ascii, std::string& out) {
   out += '"';
-  for (const char c : text) {
-    switch (c) {
+  for (size_t at = 0; at < text.size();) {
+    const char32_t code = NextCodePoint(text, at);
+    switch (code) {
       case '"':
         out += "\\\"";
         break;
@@ -134,10 +144,10 @@ void AppendJsonString(const std::string& text, std::string& out) {
         out += "\\f";
         break;
       default:
-        if (uint8_t(c) < 0x20) {
-          AppendHex("\\u", uint8_t(c), 4, out);
+        if (code < 0x20 || (ascii && code >= 0x7f)) {
+          AppendJsonEscape(code, out);
         } else {
-          out += c;
+          AppendUtf8(code, out);
         }
     }
   }
@@ -152,7 +162,7 @@ class JsonWriter {
     budget_.Charge(2);
     if (value.IsString()) {
       budget_.ChargeBytes(6 * value.string().size());
-      AppendJsonString(value.string(), out);
+      AppendJsonString(value.string(), style_.ascii, out);
     } else if (value.IsSequence() && !value.IsIterator()) {
       AppendSequence(value, level);
     } else if (value.IsDict()) {
@@ -194,7 +204,7 @@ class JsonWriter {
     out += '{';
     for (size_t i = 0; i < pairs.size(); ++i) {
       Separate(i, level + 1);
-      AppendJsonString(pairs[i].first, out);
+      AppendJsonString(pairs[i].first, style_.ascii, out);
       out += style_.key_separator;
       Append(pairs[i].second, level + 1);
     }

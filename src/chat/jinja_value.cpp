@@ -27,6 +27,12 @@ Value Value::MakeUndefined(std::string what) {
   return value;
 }
 
+Value Value::MakeMarkup(std::string text) {
+  Value value;
+  value.data_ = std::make_shared<const Text>(Text{std::move(text), true});
+  return value;
+}
+
 Value Value::MakeList(Values items, Sequence kind) {
   size_t deepest = 0;
   for (const Value& item : items) deepest = std::max(deepest, item.depth());

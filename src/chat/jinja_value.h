@@ -57,6 +57,10 @@ struct None {};
 // kIterator: what filters such as map give: it can be walked through, has no length and is always true.
 enum class Sequence { kList, kTuple, kIterator };
 
+struct Text {
+  std::string text;
+  bool is_markup = false;  // from |safe or |escape: what is added to it gets escaped
+};
 struct List;
 struct Dict;
 struct Namespace;
@@ -71,11 +75,12 @@ class Value {
   Value(bool value) : data_(value) {}
   Value(int64_t value) : data_(value) {}
   Value(double value) : data_(value) {}
-  Value(std::string value) : data_(std::make_shared<const std::string>(std::move(value))) {}
+  Value(std::string value) : data_(std::make_shared<const Text>(Text{std::move(value)})) {}
   Value(const char* value) : Value(std::string(value)) {}
   Value(Namespace* value) : data_(value) {}
   Value(std::shared_ptr<const Callable> value) : data_(std::move(value)) {}
   static Value MakeUndefined(std::string what);
+  static Value MakeMarkup(std::string text);
   // Throw Error when the result is nested too deeply.
   static Value MakeList(Values items, Sequence kind = Sequence::kList);
   static Value MakeDict(std::vector<std::pair<Value, Value>> items);  // keys are different from one another
@@ -87,7 +92,8 @@ class Value {
   bool IsInteger() const { return std::holds_alternative<int64_t>(data_); }  // not of a boolean
   bool IsFloat() const { return std::holds_alternative<double>(data_); }
   bool IsNumber() const { return IsBool() || IsInteger() || IsFloat(); }
-  bool IsString() const { return std::holds_alternative<std::shared_ptr<const std::string>>(data_); }
+  bool IsString() const { return std::holds_alternative<std::shared_ptr<const Text>>(data_); }
+  bool IsMarkup() const { return IsString() && std::get<std::shared_ptr<const Text>>(data_)->is_markup; }
   bool IsSequence() const { return std::holds_alternative<std::shared_ptr<const List>>(data_); }
   bool IsIterator() const;
   bool IsTuple() const;
@@ -96,7 +102,7 @@ class Value {
   bool IsIterable() const { return IsUndefined() || IsString() || IsSequence() || IsDict(); }
 
   // Only for a value of that kind.
-  const std::string& string() const { return *std::get<std::shared_ptr<const std::string>>(data_); }
+  const std::string& string() const { return std::get<std::shared_ptr<const Text>>(data_)->text; }
   const Values& items() const;
   const std::vector<std::pair<Value, Value>>& pairs() const;
   const Callable& callable() const { return *std::get<std::shared_ptr<const Callable>>(data_); }
@@ -116,7 +122,7 @@ class Value {
   const Value* FindKey(std::string_view key, Budget& budget) const;
 
  private:
-  std::variant<Undefined, None, bool, int64_t, double, std::shared_ptr<const std::string>,
+  std::variant<Undefined, None, bool, int64_t, double, std::shared_ptr<const Text>,
                std::shared_ptr<const List>, std::shared_ptr<const Dict>, Namespace*,
                std::shared_ptr<const Callable>>
       data_;
@@ -162,6 +168,7 @@ struct JsonStyle {
   std::string item_separator = ", ";
   std::string key_separator = ": ";
   bool sort_keys = false;
+  bool ascii = false;  // other characters as \u and four digits
 };
 std::string ToJson(const Value& value, const JsonStyle& style, Budget& budget);
 
