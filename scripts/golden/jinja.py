@@ -64,6 +64,9 @@ x {% if true %} y {% endif %} z
 {%if true%}a{%endif%}{{1}}
 { { } } {% if true %}{x}{% endif %} { % %}
 a\u00a0{%- if true -%}\u00a0b{% endif %}
+{{\x1f1\u00a0+\u20031\x0b}}{%\x1cif true\x85%}a \x1f{%-\u3000endif -%}\x1e b
+a\n\x1d{% if true %}\u2003\n b\n\u00a0\x1c{% endif %}
+{%\x1fraw\x1f%}x{%\x1fendraw\x1f%}
 {{ 1 +}}
 """,
     "literals": r"""

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "chat/jinja_strings.h"
 #include "tokenizer/utf8.h"
 
 namespace addend::jinja {
@@ -16,8 +17,15 @@ bool IsDigit(char c) {
 bool IsNameStart(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
-bool IsSpace(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f);
+
+std::string_view WithoutSpaceAtEnd(std::string_view text) {
+  while (!text.empty()) {
+    const size_t last = LastCharacter(text);
+    size_t at = last;
+    if (!IsPythonSpace(NextCodePoint(text, at))) break;
+    text = text.substr(0, last);
+  }
+  return text;
 }
 
 // "\r\n" and "\r" become "\n"; one newline at the end goes.
@@ -56,7 +64,18 @@ class Lexer {
     line_ += size_t(std::count(source_.begin() + ptrdiff_t(at_), source_.begin() + ptrdiff_t(end), '\n'));
     at_ = end;
   }
-  void SkipSpace() { MoveTo(source_.size() - TrimWhiteSpace(Rest(), true, false).size()); }
+  // Behind the white space at `at`.
+  size_t SpaceEnd(size_t at) const {
+    for (size_t next = at; next < source_.size(); at = next) {
+      if (!IsPythonSpace(NextCodePoint(source_, next))) break;
+    }
+    return at;
+  }
+  // Whether there was white space.
+  bool SkipSpace() {
+    const size_t end = SpaceEnd(at_);
+    return end > at_ && (MoveTo(end), true);
+  }
 
   void Add(TokenKind kind, std::string text) {
     tokens_.push_back({.kind = kind, .line = line_, .text = std::move(text)});
@@ -105,12 +124,12 @@ class Lexer {
   // The text before a tag: "-" strips all white space, and a block's or comment's indent goes, unless "+"
   // keeps it.
   std::string_view Stripped(std::string_view text, char sign, bool strips_indent) const {
-    if (sign == '-') return TrimWhiteSpace(text, false, true);
+    if (sign == '-') return WithoutSpaceAtEnd(text);
     if (sign == '+' || !strips_indent) return text;
     const size_t newline = text.rfind('\n');
     const size_t line_begin = newline == std::string_view::npos ? 0 : newline + 1;
     if (line_begin == 0 && !line_starting_) return text;
-    return TrimWhiteSpace(text.substr(line_begin), true, true).empty() ? text.substr(0, line_begin) : text;
+    return WithoutSpaceAtEnd(text.substr(line_begin)).empty() ? text.substr(0, line_begin) : text;
   }
 
   void AddText(std::string_view text) {
@@ -142,10 +161,9 @@ class Lexer {
   size_t RawBegin() const { return WordTagEnd("raw", at_); }
 
   size_t WordTagEnd(std::string_view word, size_t at) const {
-    while (at < source_.size() && IsSpace(source_[at])) ++at;
+    at = SpaceEnd(at);
     if (!std::string_view(source_).substr(at).starts_with(word)) return 0;
-    at += word.size();
-    while (at < source_.size() && IsSpace(source_[at])) ++at;
+    at = SpaceEnd(at + word.size());
     const std::string_view rest = std::string_view(source_).substr(at);
     return rest.starts_with("%}") || rest.starts_with("-%}") || rest.starts_with("+%}") ? at : 0;
   }
@@ -180,9 +198,8 @@ class Lexer {
         FinishTag(Sees(closing) ? char(0) : sign, 2, is_block);
         return;
       }
-      if (IsSpace(source_[at_])) {
-        SkipSpace();
-      } else if (IsDigit(source_[at_])) {
+      if (SkipSpace()) continue;
+      if (IsDigit(source_[at_])) {
         ReadNumber();
       } else if (IsNameStart(source_[at_])) {
         size_t end = at_;

@@ -238,6 +238,11 @@ TEST(JinjaLimits, TextThatIsNotUtf8) {
             "1\xef\xbf\xbd");
 }
 
+// Found by the fuzzer: one function took this for white space and another did not, and the lexer never ended.
+TEST(JinjaLimits, ControlCharactersInTags) {
+  EXPECT_EQ(Render("{{\x1f'a'\x1c}}{%\x1d if\x1etrue %}b{% endif %}"), "ab");
+}
+
 TEST(JinjaLimits, ATemplateOfAllBytes) {
   std::string all;
   for (int i = 1; i < 256; ++i) all += char(i);
