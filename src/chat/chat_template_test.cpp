@@ -40,6 +40,19 @@ TEST(ChatTemplate, RendersRealTemplatesLikeHuggingFace) {
   EXPECT_EQ(cases, 10u);
 }
 
+// The limits against hostile templates leave room for what fills a context of half a million tokens.
+TEST(ChatTemplate, RendersALongConversation) {
+  std::vector<ChatMessage> messages;
+  for (int i = 0; i < 1000; ++i)
+    messages.push_back(
+        {i % 2 == 0 ? "user" : "assistant", "<think>\n" + std::string(2000, 'x') + "</think>a b"});
+  const Json golden = ReadGolden("chat_templates.json");
+  for (const auto& [name, entry] : golden.items()) {
+    EXPECT_GT(ChatTemplate(entry.at("template").get<std::string>()).Render(messages, {}).size(), 1000000u)
+        << name;
+  }
+}
+
 // Every line of scripts/golden/jinja.py, in Jinja's own words; null stands for an error.
 class JinjaGolden : public testing::TestWithParam<const char*> {};
 

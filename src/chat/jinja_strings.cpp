@@ -163,7 +163,7 @@ std::string Strip(std::string_view text, const std::string* chars, bool left, bo
 
 std::vector<std::string> Split(std::string_view text, const std::string* separator, int64_t limit,
                                bool from_right, Budget& budget) {
-  budget.Charge(1 + 8 * text.size());
+  budget.Charge(1 + (separator ? text.size() / 8 : 4 * text.size()));
   if (!separator) {
     std::vector<std::string> parts = SplitAtSpace(text, limit, from_right);
     if (from_right && limit >= 0 && !parts.empty()) parts[0] = Strip(parts[0], nullptr, false, true, budget);
@@ -174,6 +174,7 @@ std::vector<std::string> Split(std::string_view text, const std::string* separat
   std::vector<std::string> parts;
   if (from_right) {
     for (size_t cut; limit != 0 && (cut = text.rfind(*separator)) != std::string_view::npos; --limit) {
+      budget.Charge(8);
       parts.emplace_back(text.substr(cut + separator->size()));
       text = text.substr(0, cut);
     }
@@ -182,6 +183,7 @@ std::vector<std::string> Split(std::string_view text, const std::string* separat
     return parts;
   }
   for (size_t cut; limit != 0 && (cut = text.find(*separator)) != std::string_view::npos; --limit) {
+    budget.Charge(8);
     parts.emplace_back(text.substr(0, cut));
     text.remove_prefix(cut + separator->size());
   }

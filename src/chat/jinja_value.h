@@ -22,7 +22,7 @@ struct Limits {
   static constexpr size_t kValueDepth = 100;  // lists in lists
   static constexpr size_t kArguments = 64;    // of one call
   static constexpr size_t kRange = 100000;    // Hugging Face's sandbox has the same
-  static constexpr uint64_t kWork = 50'000'000;
+  static constexpr uint64_t kWork = 20'000'000;
 };
 
 // Counts work; whoever makes or looks through something of n bytes or items charges for it before.
