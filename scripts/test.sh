@@ -37,7 +37,7 @@ ctest --preset sanitize -j "$(nproc)"
 step "fuzz the parsers for a short while"
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz
-for target in fuzz_gguf fuzz_safetensors; do
+for target in fuzz_gguf fuzz_safetensors fuzz_chat_template; do
   build/fuzz/tests/fuzz/$target -max_total_time=20 -max_len=4096 -print_final_stats=1 2>&1 | tail -n 8
 done
 
