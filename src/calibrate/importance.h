@@ -25,7 +25,6 @@ class CorrelationMatrix {
   CorrelationMatrix(size_t size, std::vector<uint16_t> below_diagonal);
 
   bool empty() const { return size_ == 0; }
-  size_t size() const { return size_; }
   Matrix ToDense() const;
   std::span<const uint16_t> below_diagonal() const { return below_diagonal_; }  // row by row
 

@@ -323,19 +323,20 @@ class Parser {
   }
 
   ExpressionPtr ParseOr() {
-    ExpressionPtr left = ParseAnd();
-    while (Current().IsName("or")) {
-      const size_t line = Next().line;
-      left = MakeOf(ExpressionKind::kOr, line, "", std::move(left), ParseAnd());
-    }
-    return left;
+    return ParseChain("or", ExpressionKind::kOr, [&] { return ParseAnd(); });
   }
 
   ExpressionPtr ParseAnd() {
-    ExpressionPtr left = ParseNot();
-    while (Current().IsName("and")) {
+    return ParseChain("and", ExpressionKind::kAnd, [&] { return ParseNot(); });
+  }
+
+  // operand, or several with `name` between them, the left ones first.
+  template <typename ParseOperand>
+  ExpressionPtr ParseChain(const char* name, ExpressionKind kind, ParseOperand&& parse_operand) {
+    ExpressionPtr left = parse_operand();
+    while (Current().IsName(name)) {
       const size_t line = Next().line;
-      left = MakeOf(ExpressionKind::kAnd, line, "", std::move(left), ParseNot());
+      left = MakeOf(kind, line, "", std::move(left), parse_operand());
     }
     return left;
   }

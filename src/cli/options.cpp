@@ -108,6 +108,27 @@ void AddTextSource(CLI::App& app, const std::string& names, TextSource& source, 
   AddPath(app, "-f,--file", source.file, "the text from a file; - reads standard input")->excludes(text);
 }
 
+namespace {
+
+// number * unit. Throws UsageError that `text` is not `expected`, unless it is one within [least, most].
+double ParseWithUnit(std::string_view option, std::string_view text, std::string_view number, double unit,
+                     Range<double> range, const char* expected) {
+  try {
+    return unit * ParseNumber<double>(option, number, {range.least, range.most / unit});
+  } catch (const UsageError&) {
+    throw UsageError(option, ": '", text, "' is not ", expected);
+  }
+}
+
+using ParseValue = double (*)(std::string_view option, std::string_view text);
+CLI::Option* AddWithUnit(CLI::App& app, const std::string& names, std::optional<double>& value,
+                         const std::string& help, ParseValue parse, const char* type) {
+  const auto set = [names, &value, parse](const std::string& text) { value = parse(names, text); };
+  return app.add_option_function<std::string>(names, set, help)->type_name(type);
+}
+
+}  // namespace
+
 double ParseDuration(std::string_view option, std::string_view text) {
   constexpr double kLongest = 1e9;  // seconds: 30 years
   double unit = 1;
@@ -118,17 +139,12 @@ double ParseDuration(std::string_view option, std::string_view text) {
     if (last == 'h') unit = 3600;
     if (last == 's' || last == 'm' || last == 'h') number.remove_suffix(1);
   }
-  try {
-    return unit * ParseNumber<double>(option, number, {0, kLongest / unit});
-  } catch (const UsageError&) {
-    throw UsageError(option, ": '", text, "' is not a duration like 90, 90s, 5m or 2h");
-  }
+  return ParseWithUnit(option, text, number, unit, {0, kLongest}, "a duration like 90, 90s, 5m or 2h");
 }
 
 CLI::Option* AddDuration(CLI::App& app, const std::string& names, std::optional<double>& seconds,
                          const std::string& help) {
-  const auto parse = [names, &seconds](const std::string& text) { seconds = ParseDuration(names, text); };
-  return app.add_option_function<std::string>(names, parse, help)->type_name("TIME");
+  return AddWithUnit(app, names, seconds, help, ParseDuration, "TIME");
 }
 
 double ParseSize(std::string_view option, std::string_view text) {
@@ -141,17 +157,12 @@ double ParseSize(std::string_view option, std::string_view text) {
     number.remove_suffix(1);
     break;
   }
-  try {
-    return unit * ParseNumber<double>(option, number, {1, 1e15 / unit});
-  } catch (const UsageError&) {
-    throw UsageError(option, ": '", text, "' is not a size like 500000, 800kB, 30MB or 1.2G");
-  }
+  return ParseWithUnit(option, text, number, unit, {1, 1e15}, "a size like 500000, 800kB, 30MB or 1.2G");
 }
 
 CLI::Option* AddSize(CLI::App& app, const std::string& names, std::optional<double>& bytes,
                      const std::string& help) {
-  const auto parse = [names, &bytes](const std::string& text) { bytes = ParseSize(names, text); };
-  return app.add_option_function<std::string>(names, parse, help)->type_name("BYTES");
+  return AddWithUnit(app, names, bytes, help, ParseSize, "BYTES");
 }
 
 }  // namespace addend

@@ -25,7 +25,7 @@ double StoredBits(const Linear& linear, size_t rank) {
   return 8.0 * static_cast<double>(StoredBytes(linear.outputs(), linear.inputs(), rank));
 }
 
-StoredMatrix Converted(const StoredMatrix& matrix, DType type, ThreadPool& pool) {
+StoredMatrix Converted(const StoredMatrix& matrix, DType type, Rounding rounding, ThreadPool& pool) {
   const size_t row_bytes = BytesOf(type, matrix.cols());
   std::vector<std::byte> bytes(matrix.rows() * row_bytes);
   constexpr size_t kRows = 64;  // for one turn of a thread
@@ -33,7 +33,7 @@ StoredMatrix Converted(const StoredMatrix& matrix, DType type, ThreadPool& pool)
     std::vector<float> row(matrix.cols());
     for (size_t r = chunk * kRows; r < std::min(matrix.rows(), (chunk + 1) * kRows); ++r) {
       matrix.ReadRow(r, row);
-      Quantize(type, row, std::span(bytes).subspan(r * row_bytes, row_bytes), Rounding::kSearched);
+      Quantize(type, row, std::span(bytes).subspan(r * row_bytes, row_bytes), rounding);
     }
   });
   return StoredMatrix(type, matrix.rows(), matrix.cols(), std::move(bytes));
@@ -80,13 +80,13 @@ size_t EmbeddingRank(const Linear& linear, double bits) {
               BitsPerWeight(linear.outputs(), linear.inputs(), 1));
 }
 
-Model WithNarrowEmbedding(Model model, DType type, ThreadPool& pool) {
+Model WithNarrowEmbedding(Model model, DType type, ThreadPool& pool, Rounding rounding) {
   const auto narrow = [&](std::string_view name, Linear& linear) {
     const auto& matrix = std::get<StoredMatrix>(linear.weight);
     const DType narrowed = NarrowedType(matrix, type);
     if (narrowed == matrix.type()) return;
     linear.weight = WithContext(model.metadata.origin + ": tensor '" + std::string(name) + ".weight'",
-                                [&] { return Converted(matrix, narrowed, pool); });
+                                [&] { return Converted(matrix, narrowed, rounding, pool); });
   };
   narrow(GgufNames().embedding, model.embedding);
   if (model.head) narrow(GgufNames().head, *model.head);

@@ -20,7 +20,7 @@ DType NarrowedType(const StoredMatrix& matrix, DType type);
 // Of a factored embedding or head at so many bits. Throws Error when not even rank 1 fits.
 size_t EmbeddingRank(const Linear& linear, double bits);
 // Throws Error naming the matrix that holds a value too large for its type.
-Model WithNarrowEmbedding(Model model, DType type, ThreadPool& pool);
+Model WithNarrowEmbedding(Model model, DType type, ThreadPool& pool, Rounding rounding = Rounding::kSearched);
 
 // Of the file that these ranks and that form of the embedding give; equals CountBits of the finished model.
 SizeReport PlannedSize(const Model& dense, const Allocation& allocation, const EmbeddingForm& embedding);

@@ -51,11 +51,11 @@ Matrix Metric(EmbeddingUse use, const Matrix& covariance) {
   return metric;
 }
 
-std::string_view NameOf(EmbeddingUse use) {
-  return use == EmbeddingUse::kHead ? GgufNames().head : GgufNames().embedding;
-}
-
 }  // namespace
+
+std::string NameOf(EmbeddingUse use) {
+  return std::string(use == EmbeddingUse::kHead ? GgufNames().head : GgufNames().embedding);
+}
 
 EmbeddingImportance MeasureEmbeddingImportance(const Model& dense, SequenceSpan sequences, ThreadPool& pool,
                                                const Progress& progress) {
@@ -83,7 +83,7 @@ EmbeddingImportance MeasureEmbeddingImportance(const Model& dense, SequenceSpan 
 FactorizedLinear FactorizeEmbedding(const Linear& linear, EmbeddingUse use,
                                     const EmbeddingImportance& importance, double bits, Effort effort,
                                     uint64_t seed, ThreadPool& pool) {
-  const std::string name(NameOf(use));
+  const std::string name = NameOf(use);
   const Matrix weight = linear.ToDense();
   const std::vector<float> rows = RowWeights(use, importance);
   const size_t rank = EmbeddingRank(linear, bits);

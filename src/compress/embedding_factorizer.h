@@ -25,6 +25,7 @@ inline constexpr size_t kFittedEmbeddingRows = 4;
 // embedding is factorised as the head that it also is, its rows weighted by their logits and by how often
 // they are read; a head of its own by the logits alone, an embedding that is no head by the reading alone.
 enum class EmbeddingUse { kTied, kEmbedding, kHead };
+std::string NameOf(EmbeddingUse use);  // that of the tensor, without ".weight"
 FactorizedLinear FactorizeEmbedding(const Linear& linear, EmbeddingUse use,
                                     const EmbeddingImportance& importance, double bits, Effort effort,
                                     uint64_t seed, ThreadPool& pool);

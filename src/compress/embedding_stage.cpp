@@ -7,7 +7,6 @@
 #include "compress/dense_source.h"
 #include "compress/stored_results.h"
 #include "evaluate/perplexity.h"
-#include "model/tensor_list.h"
 #include "model/transformer.h"
 
 namespace addend {
@@ -30,7 +29,8 @@ void CheckEmbedding(const Model& dense, const EmbeddingForm& form, ThreadPool& p
     EmbeddingRank(dense.embedding, form.bits);
     if (dense.head) EmbeddingRank(*dense.head, form.bits);
   } else {
-    WithNarrowEmbedding(dense, form.type, pool);
+    // The search only chooses among what can be stored.
+    WithNarrowEmbedding(dense, form.type, pool, Rounding::kReference);
   }
 }
 
@@ -69,7 +69,7 @@ EmbeddedModel EmbeddingStage::ToForm(const EmbeddingForm& form) {
 }
 
 LinearReport EmbeddingStage::Factor(EmbeddingUse use, double bits, Linear& linear) {
-  const std::string name(use == EmbeddingUse::kHead ? GgufNames().head : GgufNames().embedding);
+  const std::string name = NameOf(use);
   if (!work_.Has(name)) {
     work_.Save(name, ToCheckpoint(FactorizeEmbedding(linear, use, Importance(), bits, options_.effort,
                                                      options_.seed, pool_)));

@@ -95,21 +95,25 @@ Objective MakeObjective(const FactorizeProblem& problem, bool covariances, float
   }
   if (covariances && problem.output_correlation.rows > 0) {
     objective.output_metric = Metric(problem.output_correlation, damping);
+  }
+  SetImage(objective, pool);
+  return objective;
+}
+
+void SetImage(Objective& objective, ThreadPool& pool) {
+  objective.image = Matrix();
+  if (!objective.output_metric.empty()) {
     objective.image = Product(objective.output_metric, objective.weight, pool);
   }
   if (!objective.input_metric.empty()) {
     objective.image = Product(objective.weight_between_metrics(), objective.input_metric, pool);
   }
-  return objective;
 }
 
 Objective WithoutOutputMetric(const Objective& objective, ThreadPool& pool) {
   Objective one_sided = objective;
   one_sided.output_metric = Matrix();
-  one_sided.image = Matrix();
-  if (!objective.input_metric.empty()) {
-    one_sided.image = Product(objective.weight, objective.input_metric, pool);
-  }
+  SetImage(one_sided, pool);
   return one_sided;
 }
 

@@ -27,6 +27,9 @@ struct Objective {
 // not zero.
 Objective MakeObjective(const FactorizeProblem& problem, bool covariances, float damping, ThreadPool& pool);
 
+// Sets `image` to what weight and metrics are.
+void SetImage(Objective& objective, ThreadPool& pool);
+
 Objective WithoutOutputMetric(const Objective& objective, ThreadPool& pool);
 
 // Importances with their floor of 1e-6 of the mean; ones for an empty span, or when all are zero.

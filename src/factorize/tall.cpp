@@ -6,7 +6,6 @@
 
 #include "base/interrupt.h"
 #include "factorize/descent.h"
-#include "linalg/gemm.h"
 
 namespace addend {
 namespace {
@@ -40,10 +39,7 @@ Objective RowsOf(const Objective& objective, std::span<const size_t> rows, Threa
       squares > 0 ? static_cast<float>(std::sqrt(static_cast<double>(part.weight.size()) / squares)) : 1;
   for (float& value : part.weight.values()) value *= to_unit;
   for (const size_t row : rows) part.row_scale.push_back(to_unit * objective.row_scale[row]);
-  if (!part.input_metric.empty()) {
-    part.image = Matrix(rows.size(), objective.inputs());
-    Gemm(Op::kNone, part.weight, Op::kNone, part.input_metric, part.image, pool);
-  }
+  SetImage(part, pool);
   return part;
 }
 

@@ -11,8 +11,17 @@
 
 namespace addend {
 
+// Throws Error for an id past the vocabulary.
+void CheckTokens(std::span<const TokenId> ids, size_t vocabulary);
+
+struct EmbeddingScales {
+  std::span<const float> a, mid, b;
+};
 // Of a factored embedding a token's row is  b * B^T (mid * A(token, :)) a(token): one vector of the rank
-// times the signs of B, for all tokens of a batch together.
+// times the signs of B, for all tokens of a batch together. x: ids.size() x hidden; the ids are checked.
+void FactoredRows(const SignMatrix& A, const PackedSigns& B_transposed, const EmbeddingScales& scales,
+                  std::span<const TokenId> ids, MatrixView x, ThreadPool& pool, Precision precision);
+
 class RunnableEmbedding {
  public:
   explicit RunnableEmbedding(const Linear& embedding);  // which must outlive it

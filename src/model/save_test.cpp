@@ -122,6 +122,19 @@ class DamagedFile : public testing::Test {
     throw Error("no tensor ", name);
   }
 
+  // Value `index` of a tensor of fp16 becomes `bits`; its checksum follows.
+  void SetHalf(std::string_view name, size_t index, uint16_t bits) {
+    std::vector<std::byte> values;
+    Rewrite(
+        [&](std::vector<GgufTensor>& tensors, GgufMetadata&) {
+          GgufTensor& tensor = Find(tensors, name);
+          values.assign(tensor.bytes.begin(), tensor.bytes.end());
+          std::memcpy(values.data() + 2 * index, &bits, 2);
+          tensor.bytes = values;
+        },
+        true);
+  }
+
   void ExpectError(const std::string& message) const {
     EXPECT_THAT([&] { LoadModel(bad_); },
                 ThrowsMessage<Error>(AllOf(HasSubstr(bad_.string()), HasSubstr(message))));
@@ -237,16 +250,7 @@ TEST_F(DamagedFile, ChecksumsAreForAllTensorsAndNoOthers) {
 }
 
 TEST_F(DamagedFile, AScaleThatIsNotANumber) {
-  const uint16_t nan = 0x7e00;
-  std::vector<std::byte> scales;
-  Rewrite(
-      [&](std::vector<GgufTensor>& tensors, GgufMetadata&) {
-        GgufTensor& mid = Find(tensors, "blk.0.attn_k.mid");
-        scales.assign(mid.bytes.begin(), mid.bytes.end());
-        std::memcpy(scales.data() + 2 * 5, &nan, 2);
-        mid.bytes = scales;
-      },
-      true);
+  SetHalf("blk.0.attn_k.mid", 5, 0x7e00);  // NaN
   ExpectError("tensor 'blk.0.attn_k.mid': value 5 is not finite");
 }
 
@@ -341,16 +345,7 @@ TEST_F(DamagedEmbedding, ARankThatTheSignsDoNotHave) {
 }
 
 TEST_F(DamagedEmbedding, AScaleThatIsNotANumber) {
-  const uint16_t infinity = 0x7c00;
-  std::vector<std::byte> scales;
-  Rewrite(
-      [&](std::vector<GgufTensor>& tensors, GgufMetadata&) {
-        GgufTensor& rows = Find(tensors, "token_embd.a");
-        scales.assign(rows.bytes.begin(), rows.bytes.end());
-        std::memcpy(scales.data() + 2 * 300, &infinity, 2);
-        rows.bytes = scales;
-      },
-      true);
+  SetHalf("token_embd.a", 300, 0x7c00);  // infinity
   ExpectError("tensor 'token_embd.a': value 300 is not finite");
 }
 

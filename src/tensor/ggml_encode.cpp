@@ -149,12 +149,6 @@ class Quantizer {
   bool first_ = true;  // the reference, which counts even if it cannot be stored: then that is told
 };
 
-template <int kLevels, bool kHasMinimum>
-Codes CodesOf(std::span<const float> values, Rounding rounding) {
-  Quantizer<kLevels, kHasMinimum> quantizer(values);
-  return rounding == Rounding::kReference ? quantizer.Reference() : quantizer.Searched();
-}
-
 void Pack(const Codes& codes, uint8_t (&nibbles)[16]) {
   for (size_t j = 0; j < 16; ++j)
     nibbles[j] = static_cast<uint8_t>((codes.q[j] & 15) | (codes.q[j + 16] & 15) << 4);
@@ -165,34 +159,32 @@ void PackHighBits(const Codes& codes, uint8_t (&high)[4]) {
   for (size_t j = 0; j < kValues; ++j) high[j / 8] |= static_cast<uint8_t>((codes.q[j] >> 4) << (j % 8));
 }
 
+template <int kLevels, bool kHasMinimum, typename Block>
+void EncodeBlock(std::span<const float> values, Rounding rounding, Block& block) {
+  Quantizer<kLevels, kHasMinimum> quantizer(values);
+  const Codes codes = rounding == Rounding::kReference ? quantizer.Reference() : quantizer.Searched();
+  block.d = ToHalf(codes.scale);
+  if constexpr (kHasMinimum) block.min = ToHalf(codes.minimum);
+  Pack(codes, block.q);
+  if constexpr (kLevels > 16) PackHighBits(codes, block.high);
+}
+
 }  // namespace
 
 void Encode(std::span<const float> values, Rounding rounding, BlockQ4_0& block) {
-  const Codes codes = CodesOf<16, false>(values, rounding);
-  block.d = ToHalf(codes.scale);
-  Pack(codes, block.q);
+  EncodeBlock<16, false>(values, rounding, block);
 }
 
 void Encode(std::span<const float> values, Rounding rounding, BlockQ4_1& block) {
-  const Codes codes = CodesOf<16, true>(values, rounding);
-  block.d = ToHalf(codes.scale);
-  block.min = ToHalf(codes.minimum);
-  Pack(codes, block.q);
+  EncodeBlock<16, true>(values, rounding, block);
 }
 
 void Encode(std::span<const float> values, Rounding rounding, BlockQ5_0& block) {
-  const Codes codes = CodesOf<32, false>(values, rounding);
-  block.d = ToHalf(codes.scale);
-  Pack(codes, block.q);
-  PackHighBits(codes, block.high);
+  EncodeBlock<32, false>(values, rounding, block);
 }
 
 void Encode(std::span<const float> values, Rounding rounding, BlockQ5_1& block) {
-  const Codes codes = CodesOf<32, true>(values, rounding);
-  block.d = ToHalf(codes.scale);
-  block.min = ToHalf(codes.minimum);
-  Pack(codes, block.q);
-  PackHighBits(codes, block.high);
+  EncodeBlock<32, true>(values, rounding, block);
 }
 
 void Encode(std::span<const float> values, Rounding, BlockQ8_0& block) {

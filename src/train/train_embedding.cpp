@@ -1,6 +1,5 @@
 #include "train/train_embedding.h"
 
-#include "base/error.h"
 #include "kernels/vector_ops.h"
 #include "train/row_math.h"
 
@@ -38,24 +37,18 @@ LinearGradient TrainEmbedding::MakeGradient() const {
   return gradient;
 }
 
-// x(t, :) = scale b * (B^T z(t, :)),  z(t, k) = a(id) mid(k) A(id, k)
 void TrainEmbedding::Forward(std::span<const TokenId> ids, MatrixView x, Workspace& workspace) const {
   if (!factored()) return Embed(model_.embedding, model_.config, ids, x, workspace.pool);
-  for (const TokenId id : ids) {
-    if (id >= a_.size()) throw Error("token id ", id, " of a vocabulary of ", a_.size());
-  }
+  CheckTokens(ids, a_.size());
   workspace.ForChunks(ids.size(), kTokenChunk, [&](size_t first, size_t count) {
-    const Borrowed z = workspace.Borrow(count, mid_.size());
-    for (size_t t = 0; t < count; ++t) {
-      const size_t id = ids[first + t];
-      for (size_t k = 0; k < z.cols; ++k) z(t, k) = a_[id] * mid_[k] * factors_->A.Sign(id, k);
-    }
     const MatrixView rows = x.Rows(first, count);
-    SignProduct(B_transposed_, z, rows, workspace.pool, Precision::kExact);
-    for (size_t t = 0; t < count; ++t) Multiply(model_.config.embedding_scale, rows.Row(t), b_, rows.Row(t));
+    FactoredRows(factors_->A, B_transposed_, {a_, mid_, b_}, ids.subspan(first, count), rows, workspace.pool,
+                 Precision::kExact);
+    for (size_t t = 0; t < count; ++t) Scale(model_.config.embedding_scale, rows.Row(t));
   });
 }
 
+// With z(t, k) = a(id) mid(k) A(id, k), Forward gave x(t, :) = scale b * (B^T z(t, :)).
 void TrainEmbedding::AddGradient(std::span<const TokenId> ids, ConstMatrixView dx, LinearGradient* gradient,
                                  Workspace& workspace) const {
   if (!factored()) return;
