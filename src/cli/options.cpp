@@ -114,7 +114,7 @@ namespace {
 double ParseWithUnit(std::string_view option, std::string_view text, std::string_view number, double unit,
                      Range<double> range, const char* expected) {
   try {
-    return unit * ParseNumber<double>(option, number, {range.least, range.most / unit});
+    return unit * ParseNumber<double>(option, number, {range.least / unit, range.most / unit});
   } catch (const UsageError&) {
     throw UsageError(option, ": '", text, "' is not ", expected);
   }

@@ -36,6 +36,7 @@ TEST(ParseSize, KnowsPowersOfAThousand) {
   EXPECT_EQ(ParseSize("-x", "30M"), 30e6);
   EXPECT_EQ(ParseSize("-x", "800kB"), 800e3);
   EXPECT_EQ(ParseSize("-x", "1.5G"), 1.5e9);
+  EXPECT_EQ(ParseSize("-x", "0.5GB"), 0.5e9);
   EXPECT_EQ(ParseSize("-x", "12B"), 12);
 }
 
