@@ -6,6 +6,21 @@
 #include "tokenizer/vocabulary.h"
 
 namespace addend {
+namespace {
+
+bool IsControl(const AddedToken& token) {
+  const std::string_view text = token.content;
+  const auto within = [&](std::string_view begin, std::string_view end) {
+    return text.starts_with(begin) && text.ends_with(end);
+  };
+  return token.special || within("<|", "|>") || within("<｜", "｜>");
+}
+
+bool EndsWithMark(std::string_view text, std::string_view mark) {
+  return !mark.empty() && text.ends_with(mark);
+}
+
+}  // namespace
 
 void TextSet::Add(std::string text, size_t value, std::string_view origin) {
   if (text.empty()) return;  // the normalizer left nothing to look for
@@ -25,8 +40,8 @@ void TextSet::Build(std::string_view origin) {
 
 // Narrows the sorted entries down to those that agree with `text` in ever more bytes. Of those that agree in
 // `depth` bytes, one that has no more comes first.
-const TextSet::Entry* TextSet::LongestPrefix(std::string_view text) const {
-  const Entry* longest = nullptr;
+TextSet::Matches TextSet::Match(std::string_view text) const {
+  Matches matches;
   auto low = entries_.begin();
   auto high = entries_.end();
   for (size_t depth = 0; depth < text.size(); ++depth) {
@@ -37,16 +52,23 @@ const TextSet::Entry* TextSet::LongestPrefix(std::string_view text) const {
     high = std::upper_bound(low, high, byte, [&](uint8_t value, const Entry& entry) {
       return value < static_cast<uint8_t>(entry.text[depth]);
     });
-    if (low == high) break;
-    if (low->text.size() == depth + 1) longest = &*low++;
+    if (low == high) return matches;
+    if (low->text.size() == depth + 1) matches.longest = &*low++;
   }
-  return longest;
+  matches.longer = low != high;
+  return matches;
+}
+
+bool TextSet::MayStartWithOne(std::string_view text) const {
+  if (text.empty() || !starts_[static_cast<uint8_t>(text[0])]) return false;
+  const Matches matches = Match(text);
+  return matches.longest != nullptr || matches.longer;
 }
 
 bool TextSet::FindFrom(std::string_view text, size_t at, Span& match, size_t& value) const {
   for (; at < text.size(); ++at) {
     if (!starts_[static_cast<uint8_t>(text[at])]) continue;
-    if (const Entry* entry = LongestPrefix(text.substr(at))) {
+    if (const Entry* entry = Match(text.substr(at)).longest) {
       match = {at, at + entry->text.size()};
       value = entry->value;
       return true;
@@ -64,9 +86,11 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalizer& norma
     token.written = token.normalized ? normalizer.Apply(token.content) : token.content;
     index_.emplace(token.id, i);
     (token.normalized ? normalized_ : raw_).Add(token.written, i, origin);
+    if (IsControl(token)) control_.Add(token.content, i, origin);
   }
   raw_.Build(origin);
   normalized_.Build(origin);
+  control_.Build(origin);
 }
 
 const AddedToken* AddedTokens::Find(TokenId id) const {
@@ -74,13 +98,22 @@ const AddedToken* AddedTokens::Find(TokenId id) const {
   return found == index_.end() ? nullptr : &tokens_[found->second];
 }
 
-void AddedTokens::SplitRaw(std::string_view text, bool parse_special, std::vector<Section>& sections) const {
-  Split(raw_, text, parse_special, sections);
+void AddedTokens::SplitRaw(std::string_view text, Reading reading, std::vector<Section>& sections) const {
+  Split(raw_, text, reading, sections);
 }
 
-void AddedTokens::SplitNormalized(std::string_view text, bool parse_special,
+void AddedTokens::SplitNormalized(std::string_view text, Reading reading,
                                   std::vector<Section>& sections) const {
-  Split(normalized_, text, parse_special, sections);
+  Split(normalized_, text, reading, sections);
+}
+
+std::string AddedTokens::MarkPlain(std::string_view text, std::string_view mark) const {
+  std::string marked;
+  for (size_t at = 0; at < text.size(); ++at) {
+    if (control_.MayStartWithOne(text.substr(at))) marked += mark;
+    marked += text[at];
+  }
+  return marked;
 }
 
 bool AddedTokens::TouchesWord(std::string_view before, std::string_view after) const {
@@ -96,7 +129,7 @@ bool AddedTokens::TouchesWord(std::string_view before, std::string_view after) c
   return is_word(after.substr(0, length));
 }
 
-void AddedTokens::Split(const TextSet& set, std::string_view text, bool parse_special,
+void AddedTokens::Split(const TextSet& set, std::string_view text, Reading reading,
                         std::vector<Section>& sections) const {
   sections.clear();
   size_t done = 0;  // everything before it is in a section
@@ -104,7 +137,8 @@ void AddedTokens::Split(const TextSet& set, std::string_view text, bool parse_sp
   size_t index = 0;
   for (size_t at = 0; set.FindFrom(text, at, match, index); at = match.end) {
     const AddedToken& token = tokens_[index];
-    if (token.special && !parse_special) continue;
+    if (token.special && !reading.parse_special) continue;
+    if (IsControl(token) && EndsWithMark(text.substr(0, match.begin), reading.plain_mark)) continue;
     if (token.single_word && TouchesWord(text.substr(0, match.begin), text.substr(match.end))) continue;
     Span section = match;
     // White space is the token's only as far as no token before has it.

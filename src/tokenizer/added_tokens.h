@@ -37,13 +37,19 @@ class TextSet {
   bool empty() const { return entries_.empty(); }
   // The first place at or behind `at` where one starts, the longest of those. False when there is none.
   bool FindFrom(std::string_view text, size_t at, Span& match, size_t& value) const;
+  // Does `text` start with one, or one with `text`?
+  bool MayStartWithOne(std::string_view text) const;
 
  private:
   struct Entry {
     std::string text;
     size_t value;
   };
-  const Entry* LongestPrefix(std::string_view text) const;
+  struct Matches {
+    const Entry* longest = nullptr;  // of those that `text` starts with
+    bool longer = false;             // some start with all of `text`, and go on
+  };
+  Matches Match(std::string_view text) const;
 
   std::vector<Entry> entries_;  // sorted by text
   std::array<bool, 256> starts_{};
@@ -60,23 +66,31 @@ class AddedTokens {
   AddedTokens() = default;
   AddedTokens(std::vector<AddedToken> tokens, const Normalizer& normalizer, std::string_view origin);
 
+  // What is read as a token; see Tokenizer::EncodeOptions.
+  struct Reading {
+    bool parse_special = false;
+    std::string_view plain_mark;
+  };
+
   // Cuts a raw text at the tokens that are looked for there, or a normalised one at the others. The sections
-  // are in order, none empty. Special tokens count only with `parse_special`.
-  void SplitRaw(std::string_view text, bool parse_special, std::vector<Section>& sections) const;
-  void SplitNormalized(std::string_view text, bool parse_special, std::vector<Section>& sections) const;
+  // are in order, none empty.
+  void SplitRaw(std::string_view text, Reading reading, std::vector<Section>& sections) const;
+  void SplitNormalized(std::string_view text, Reading reading, std::vector<Section>& sections) const;
+  std::string MarkPlain(std::string_view text, std::string_view mark) const;  // see Tokenizer
 
   const std::vector<AddedToken>& tokens() const { return tokens_; }
   const AddedToken* Find(TokenId id) const;
 
  private:
   bool TouchesWord(std::string_view before, std::string_view after) const;
-  void Split(const TextSet& set, std::string_view text, bool parse_special,
+  void Split(const TextSet& set, std::string_view text, Reading reading,
              std::vector<Section>& sections) const;
 
   std::vector<AddedToken> tokens_;
   std::unordered_map<TokenId, size_t> index_;
   TextSet raw_;
   TextSet normalized_;
+  TextSet control_;  // what MarkPlain marks, as it is spelled
   Regex word_character_{R"([\w\x{200C}\x{200D}])", "word character"};
 };
 

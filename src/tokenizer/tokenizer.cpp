@@ -8,14 +8,20 @@
 namespace addend {
 namespace {
 
+void RemoveAll(std::string_view part, std::string& text) {
+  if (part.empty()) return;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at))
+    text.erase(at, part.size());
+}
+
 // Runs one text through the steps of a tokenizer.
 class Encoder {
  public:
-  Encoder(const TokenizerState& state, bool parse_special) : state_(state), parse_special_(parse_special) {}
+  Encoder(const TokenizerState& state, AddedTokens::Reading reading) : state_(state), reading_(reading) {}
 
   void Encode(std::string_view text, std::vector<TokenId>& ids) {
     std::vector<AddedTokens::Section> sections;
-    state_.added_tokens.SplitRaw(text, parse_special_, sections);
+    state_.added_tokens.SplitRaw(text, reading_, sections);
     for (const auto& [span, token] : sections) {
       if (token != nullptr) {
         ids.push_back(token->id);
@@ -27,7 +33,7 @@ class Encoder {
 
  private:
   void EncodeNormalized(const std::string& text, bool at_start, std::vector<TokenId>& ids) {
-    state_.added_tokens.SplitNormalized(text, parse_special_, normalized_sections_);
+    state_.added_tokens.SplitNormalized(text, reading_, normalized_sections_);
     for (const auto& [span, token] : normalized_sections_) {
       if (token != nullptr) {
         ids.push_back(token->id);
@@ -38,12 +44,13 @@ class Encoder {
   }
 
   void EncodeWords(std::string text, bool at_start, std::vector<TokenId>& ids) {
+    RemoveAll(reading_.plain_mark, text);
     state_.pre_tokenizer.Apply(std::move(text), at_start, words_);
     for (const Span& word : words_.spans) state_.bpe.Encode(word.In(words_.text), scratch_, ids);
   }
 
   const TokenizerState& state_;
-  bool parse_special_;
+  AddedTokens::Reading reading_;
   std::vector<AddedTokens::Section> normalized_sections_;
   PreTokenizer::Words words_;
   Bpe::Scratch scratch_;
@@ -95,7 +102,7 @@ Tokenizer LoadTokenizer(const Path& model_path) {
 std::vector<TokenId> Tokenizer::Encode(std::string_view text, EncodeOptions options) const {
   std::vector<TokenId> ids;
   if (options.add_special) ids = state_->prefix;
-  Encoder encoder(*state_, options.parse_special);
+  Encoder encoder(*state_, {options.parse_special, options.plain_mark});
   if (IsValidUtf8(text)) {
     encoder.Encode(text, ids);
   } else {
@@ -103,6 +110,10 @@ std::vector<TokenId> Tokenizer::Encode(std::string_view text, EncodeOptions opti
   }
   if (options.add_special) ids.insert(ids.end(), state_->suffix.begin(), state_->suffix.end());
   return ids;
+}
+
+std::string Tokenizer::MarkPlain(std::string_view text, std::string_view mark) const {
+  return state_->added_tokens.MarkPlain(text, mark);
 }
 
 std::string Tokenizer::Decode(std::span<const TokenId> ids, bool skip_special) const {
@@ -138,6 +149,9 @@ bool Tokenizer::IsSpecial(TokenId id) const {
 
 std::optional<TokenId> Tokenizer::Find(std::string_view token_text) const {
   return state_->vocabulary.Find(token_text);
+}
+std::string Tokenizer::Text(TokenId id) const {
+  return state_->vocabulary.Has(id) ? state_->vocabulary.Text(id) : "";
 }
 const std::string& Tokenizer::chat_template() const {
   return state_->settings.chat_template;

@@ -41,9 +41,17 @@ class Tokenizer {
     // Put BOS and EOS where the model's own rule says so: TemplateProcessing, or
     // tokenizer.ggml.add_bos_token.
     bool add_special = false;
+    // For a text that has parts of somebody else in it: no special token begins right behind this, and it is
+    // no part of the text itself. MarkPlain puts it where it is needed. Empty: there is none.
+    std::string_view plain_mark;
   };
   std::vector<TokenId> Encode(std::string_view text, EncodeOptions options) const;
   std::vector<TokenId> Encode(std::string_view text) const { return Encode(text, EncodeOptions{}); }
+
+  // `text` with `mark` in front of every special token that is spelled out in it, and of an end that could
+  // begin one; a text without them stays as it is. Tokens like <|...|> and <｜...｜> count as special here
+  // whatever their file says: DeepSeek's <｜User｜> is not flagged.
+  std::string MarkPlain(std::string_view text, std::string_view mark) const;
 
   // The text of the ids; ids without a token give nothing. `skip_special` leaves out special tokens.
   std::string Decode(std::span<const TokenId> ids, bool skip_special = false) const;
@@ -60,6 +68,7 @@ class Tokenizer {
   bool IsSpecial(TokenId id) const;
   // By its text in the vocabulary: "<|im_end|>", "Ġthe".
   std::optional<TokenId> Find(std::string_view token_text) const;
+  std::string Text(TokenId id) const;        // the reverse; empty for an id without a token
   const std::string& chat_template() const;  // Jinja; empty if there is none
 
   // The tokenizer.* keys to store with a model: FromGguf(ToGguf()) equals *this, and GGUF tools understand
