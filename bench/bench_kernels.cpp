@@ -1,6 +1,7 @@
 // Speed of the kernels, one thread: sign products on every target beside single-precision gemm, stored dense
 // weights beside the machine's read bandwidth, attention beside its multiply-adds.
-//   env -u OPENBLAS_CORETYPE build/release/bench/bench_kernels [--rounds N] [sign] [dense] [attention]
+//   env -u OPENBLAS_CORETYPE build/release/bench/bench_kernels [--rounds N] [sign] [memory] [dense]
+//   [attention]
 // Times are the least thread CPU time of N rounds (default 7), the variants of a shape taken in turn within a
 // round, so that a busy machine disturbs all of them alike. GF/s counts 2 * rows * cols * tokens for signs as
 // for floats.
@@ -75,14 +76,15 @@ SignMatrix RandomSigns(size_t rows, size_t cols, Rng& rng) {
   return signs;
 }
 
+struct Shape {
+  size_t rows, cols;
+};
+
 void BenchSigns() {
   std::printf("\nSign products, weights in cache where they fit\n%-12s %6s %-14s %10s %10s %9s %8s\n",
               "shape", "tokens", "kernel", "us", "weights/ns", "GF/s", "x sgemm");
   Rng rng(kSeed);
   ThreadPool pool(1);
-  struct Shape {
-    size_t rows, cols;
-  };
   for (const Shape shape :
        {Shape{576, 576}, Shape{1536, 576}, Shape{268, 576}, Shape{4096, 4096}, Shape{11008, 4096}}) {
     const SignMatrix signs = RandomSigns(shape.rows, shape.cols, rng);
@@ -129,6 +131,44 @@ double ReadBandwidth() {
                                 }}};
   Measure(read);
   return static_cast<double>(memory.size() * 8) / read[0].seconds;
+}
+
+// One token through many matrices in turn, more than the caches hold: what decoding a large model meets.
+void BenchSignsFromMemory() {
+  constexpr size_t kBytes = size_t{1} << 28;
+  const double bandwidth = ReadBandwidth();
+  std::printf(
+      "\nSign products of one token, weights from memory, which is read at %.1f GB/s\n%-12s %-8s %10s %10s "
+      "%8s %8s\n",
+      bandwidth * 1e-9, "shape", "target", "us", "weights/ns", "GB/s", "of read");
+  Rng rng(kSeed);
+  ThreadPool pool(1);
+  for (const Shape shape : {Shape{576, 576}, Shape{1536, 576}, Shape{4096, 4096}, Shape{11008, 4096}}) {
+    const SignMatrix signs = RandomSigns(shape.rows, shape.cols, rng);
+    const Matrix x = NormalMatrix(1, shape.cols, rng);
+    Matrix y(1, shape.rows);
+    const size_t count = 8 * kBytes / (shape.rows * shape.cols);
+    std::vector<std::vector<PackedSigns>> packed;
+    std::vector<Variant> variants;
+    for (const Target target : RunnableTargets()) {
+      if (target == Target::kScalar) continue;
+      packed.emplace_back(count, PackedSigns(signs, target));  // copies have memory of their own
+    }
+    for (const auto& matrices : packed) {
+      variants.push_back({std::string(Name(RunnableTargets()[variants.size()])), [&] {
+                            for (const PackedSigns& matrix : matrices) SignProduct(matrix, x, y, pool);
+                          }});
+    }
+    Measure(variants);
+    for (const Variant& v : variants) {
+      const double each = v.seconds / static_cast<double>(count);
+      const double weights = static_cast<double>(shape.rows * shape.cols);
+      std::printf("%5zux%-6zu %-8s %10.2f %10.1f %8.1f %7.0f%%\n", shape.rows, shape.cols, v.name.c_str(),
+                  each * 1e6, weights / each * 1e-9, weights / 8e9 / each,
+                  100 * weights / 8 / each / bandwidth);
+    }
+    std::fflush(stdout);
+  }
 }
 
 void BenchDense() {
@@ -233,6 +273,7 @@ int main(int argc, char** argv) {
               addend::rounds, static_cast<unsigned long long>(addend::kSeed), addend::CpuName().c_str(),
               addend::AvailableCpus(), targets.c_str(), addend::BlasKernels().c_str());
   if (want("sign")) addend::BenchSigns();
+  if (want("memory")) addend::BenchSignsFromMemory();
   if (want("dense")) addend::BenchDense();
   if (want("attention")) addend::BenchAttention();
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/prefetch.h"
 #include "tensor/matrix.h"
 
 namespace addend::ADDEND_SIMD {
@@ -137,8 +138,9 @@ ADDEND_TARGET inline void DenseRows(const std::byte* rows, size_t row_bytes, Con
       const size_t tokens = t + 4 <= x.rows ? 4 : 1;
       float dots[kRows][4];
       for (size_t r = 0; r < count; ++r) {
-        (tokens == 4 ? four : one)(rows + (first + r) * row_bytes, x.Row(t).data(), x.stride, x.cols,
-                                   dots[r]);
+        const std::byte* row = rows + (first + r) * row_bytes;
+        if (t == 0) PrefetchAhead(row, row_bytes);
+        (tokens == 4 ? four : one)(row, x.Row(t).data(), x.stride, x.cols, dots[r]);
       }
       for (size_t k = 0; k < tokens; ++k) {
         for (size_t r = 0; r < count; ++r) y(t + k, first + r) = dots[r][k];

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/prefetch.h"
 #include "kernels/sign_kernels.h"
 #include "kernels/simd_avx2.h"
 
@@ -162,6 +163,7 @@ ADDEND_TARGET void Few(const uint8_t* tile, size_t blocks, const uint8_t* tables
     // At most 32 times two digits of 127: no sum exceeds 16 bits, even signed.
     ByteSums low = {}, high = {};
     for (size_t b = first; b < end; ++b) {
+      PrefetchAhead(tile + b * kSignBlockBytes, kSignBlockBytes);
       for (size_t v = 0; v < 8; ++v) {
         const __m256i packed = LoadBytes(tile + b * kSignBlockBytes + 32 * v);
         const uint8_t* table = tables + b * kTableBytes + 64 * v;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/prefetch.h"
 #include "kernels/sign_kernels.h"
 #include "kernels/simd_avx512.h"
 
@@ -13,11 +14,16 @@ namespace {
 // 3, in its low nibble of row r, in its high nibble of row r + 16. So one vector of bytes holds, for 16 rows,
 // the four look-ups into four tables of 16 that fit one vector register, and the four results of a row are
 // neighbours that one vpdpbusd adds.
-void PackBlock(const uint64_t words[kRowTile], uint8_t* packed) {
-  for (size_t i = 0; i < kSignBlockBytes; ++i) {
-    const size_t vector = i / 64, row = i % 64 / 4, group = i % 4;
-    const size_t shift = 16 * vector + 4 * group;
-    packed[i] = static_cast<uint8_t>(((words[row] >> shift) & 15) | ((words[row + 16] >> shift) & 15) << 4);
+ADDEND_TARGET void PackBlock(const uint64_t words[kRowTile], uint8_t* packed) {
+  constexpr uint32_t kLowNibbles = 0x0f0f0f0f;
+  for (size_t vector = 0; vector < 4; ++vector) {
+    for (size_t row = 0; row < 16; ++row) {
+      const auto low = static_cast<uint32_t>(words[row] >> 16 * vector),
+                 high = static_cast<uint32_t>(words[row + 16] >> 16 * vector);
+      // The four nibbles of 16 columns, one into each byte.
+      const uint32_t bytes = _pdep_u32(low, kLowNibbles) | _pdep_u32(high, kLowNibbles << 4);
+      std::memcpy(packed + 64 * vector + 4 * row, &bytes, sizeof bytes);
+    }
   }
 }
 
@@ -153,6 +159,7 @@ ADDEND_TARGET void Few(const uint8_t* tile, size_t blocks, const uint8_t* tables
     for (size_t b = first; b < end; ++b) {
       const uint8_t* bytes = tile + b * kSignBlockBytes;
       const uint8_t* table = tables + b * kTableBytes;
+      PrefetchAhead(bytes, kSignBlockBytes);
       for (size_t v = 0; v < 4; ++v) {
         const __m512i packed = LoadBytes(bytes + 64 * v);
         // (byte & 15) | table << 4; 0xea: (a & b) | c.
