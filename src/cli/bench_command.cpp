@@ -1,15 +1,17 @@
 // `addend bench FILE`
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <memory>
+#include <numeric>
 
 #include "base/interrupt.h"
 #include "base/random.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "evaluate/statistics.h"
+#include "kernels/read_bandwidth.h"
 #include "kernels/target.h"
+#include "model/synthetic_model.h"
 #include "model/transformer.h"
 
 namespace addend {
@@ -17,9 +19,12 @@ namespace {
 
 struct Arguments {
   Path model;
+  std::optional<std::string> shape;  // instead of a model
+  SyntheticOptions synthetic;
+  Path save;
   size_t prompt = 512, decode = 128, repetitions = 3;
   std::vector<size_t> threads = {0};
-  bool json = false;
+  bool profile = false, json = false;
 };
 
 // One row of the table; the names are llama-bench's.
@@ -27,6 +32,11 @@ struct Row {
   std::string test;  // "pp512" reads a prompt of 512 tokens at once, "tg128" writes 128 one by one
   size_t threads = 0;
   RunningMean tokens_per_second;
+  // Of weights, when each token reads all of them; and what this machine reads from memory with as many
+  // threads.
+  std::optional<double> bytes_per_second, read_bandwidth;
+  OperationTimes times;  // of all repetitions together
+  size_t timed_tokens = 0;
 
   // Of a single run.
   double StandardDeviation() const {
@@ -46,16 +56,24 @@ double Time(Transformer& transformer, std::span<const TokenId> tokens, size_t st
   return WallSeconds() - begin;
 }
 
+// Weights that one token's pass reads, as stored.
+double BytesPerToken(const Model& model) {
+  return (CountBits(model).linear_bits + model.HeadMatrix().Bits()) / 8;
+}
+
 Row Measure(Transformer& transformer, const std::string& test, size_t tokens, size_t step,
-            size_t repetitions) {
+            const Arguments& arguments) {
   Rng rng(1);
   std::vector<TokenId> ids(tokens);
   for (TokenId& id : ids) id = static_cast<TokenId>(rng.Below(transformer.config().vocabulary));
   Time(transformer, std::span(ids).first(step), step);  // the first pass also reads the weights from disk
   Row row{.test = test + std::to_string(tokens), .threads = transformer.pool().size()};
-  for (size_t i = 0; i < repetitions; ++i) {
+  if (arguments.profile) transformer.MeasureInto(&row.times);
+  for (size_t i = 0; i < arguments.repetitions; ++i) {
     row.tokens_per_second.Add(static_cast<double>(tokens) / Time(transformer, ids, step));
+    row.timed_tokens += tokens;
   }
+  transformer.MeasureInto(nullptr);
   return row;
 }
 
@@ -64,55 +82,115 @@ std::vector<Row> MeasureAll(const Arguments& arguments, const Model& model) {
   for (const size_t threads : arguments.threads) {
     ThreadPool pool(threads);
     Transformer transformer(model, pool);
-    const auto measure = [&](const char* test, size_t tokens, size_t step) {
-      if (tokens > 0) rows.push_back(Measure(transformer, test, tokens, step, arguments.repetitions));
-    };
-    measure("pp", arguments.prompt, arguments.prompt);
-    measure("tg", arguments.decode, 1);
+    if (arguments.prompt > 0) {
+      rows.push_back(Measure(transformer, "pp", arguments.prompt, arguments.prompt, arguments));
+    }
+    if (arguments.decode > 0) {
+      Row row = Measure(transformer, "tg", arguments.decode, 1, arguments);
+      row.bytes_per_second = BytesPerToken(model) * row.tokens_per_second.mean();
+      row.read_bandwidth = ReadBandwidth(pool);
+      rows.push_back(std::move(row));
+    }
   }
   return rows;
 }
 
-Json ToJson(const Row& row) {
-  return {{"test", row.test},
-          {"threads", row.threads},
-          {"tokens_per_second", row.tokens_per_second.mean()},
-          {"standard_deviation", row.StandardDeviation()},
-          {"repetitions", row.tokens_per_second.count()}};
+Json ToJson(const OperationTimes& times) {
+  Json json = Json::object();
+  for (size_t i = 0; i < kOperations; ++i) json[Name(static_cast<Operation>(i))] = times.seconds[i];
+  return json;
+}
+
+Json ToJson(const Row& row, const Arguments& arguments) {
+  Json json = {{"test", row.test},
+               {"threads", row.threads},
+               {"tokens_per_second", row.tokens_per_second.mean()},
+               {"standard_deviation", row.StandardDeviation()},
+               {"repetitions", row.tokens_per_second.count()}};
+  if (row.bytes_per_second) json["weight_bytes_per_second"] = *row.bytes_per_second;
+  if (row.read_bandwidth) json["read_bandwidth"] = *row.read_bandwidth;
+  if (arguments.profile) json["seconds_by_operation"] = ToJson(row.times);
+  return json;
+}
+
+std::string BandwidthText(const Row& row) {
+  if (!row.bytes_per_second) return Format("%6s | %7s", "", "");
+  return Format("%6.1f | %5.0f %%", *row.bytes_per_second * 1e-9,
+                100 * *row.bytes_per_second / *row.read_bandwidth);
 }
 
 std::string ToText(const std::string& name, double bytes, const std::vector<Row>& rows) {
   const int width = static_cast<int>(std::max<size_t>(name.size(), 5));
   const std::string line(static_cast<size_t>(width), '-');
   std::string text =
-      Format("| %-*s |       size | target | threads |   test |            tokens/s |\n", width, "model") +
-      "|-" + line + "-|-----------:|--------|--------:|-------:|--------------------:|\n";
+      Format("| %-*s |       size | target | threads |   test |            tokens/s |   GB/s | of read |\n",
+             width, "model") +
+      "|-" + line + "-|-----------:|--------|--------:|-------:|--------------------:|-------:|--------:|\n";
   for (const Row& row : rows) {
-    text += Format("| %-*s | %10s | %-6s | %7zu | %6s | %9.2f +- %6.2f |\n", width, name.c_str(),
+    text += Format("| %-*s | %10s | %-6s | %7zu | %6s | %9.2f +- %6.2f | ", width, name.c_str(),
                    SizeText(bytes).c_str(), std::string(Name(CurrentTarget())).c_str(), row.threads,
                    row.test.c_str(), row.tokens_per_second.mean(), row.StandardDeviation());
+    text += BandwidthText(row) + " |\n";
   }
   return text;
 }
 
-void Run(const Arguments& arguments) {
+std::string ProfileText(const Row& row) {
+  const double sum = std::accumulate(row.times.seconds.begin(), row.times.seconds.end(), 0.0);
+  std::string text =
+      Format("\n%s, %zu thread%s: ms a token\n", row.test.c_str(), row.threads, row.threads == 1 ? "" : "s");
+  for (size_t i = 0; i < kOperations; ++i) {
+    const double seconds = row.times.seconds[i];
+    text += Format("  %-12s %9.4f  %5.1f %%\n", std::string(Name(static_cast<Operation>(i))).c_str(),
+                   1e3 * seconds / static_cast<double>(row.timed_tokens), 100 * seconds / sum);
+  }
+  return text;
+}
+
+// A name, or the path of a config.json.
+ModelConfig ShapeOf(const std::string& shape) {
+  if (shape.ends_with(".json")) return ShapeFromConfig(shape);
+  ModelConfig config;
+  AsUsage([&] { config = ShapeNamed(shape); });
+  return config;
+}
+
+Model ModelToMeasure(const Arguments& arguments) {
+  if (!arguments.shape) return LoadCheckedModel(arguments.model);
+  if (!arguments.save.empty()) CheckOutput({}, arguments.save);
+  ThreadPool pool;
+  Model model = SyntheticModel(ShapeOf(*arguments.shape), arguments.synthetic, pool);
+  if (!arguments.save.empty()) SaveModel(model, arguments.save);
+  return model;
+}
+
+void CheckUsage(const Arguments& arguments) {
   if (arguments.prompt == 0 && arguments.decode == 0) {
     throw UsageError("-p and -n are both 0, which leaves nothing to measure");
   }
+  if (arguments.model.empty() == !arguments.shape) {
+    throw UsageError("give either a model or --shape");
+  }
+  if (!arguments.save.empty() && !arguments.shape) throw UsageError("--save is for a model made by --shape");
+}
+
+void Run(const Arguments& arguments) {
+  CheckUsage(arguments);
   CatchInterrupts();
-  const Model model = LoadCheckedModel(arguments.model);
+  const Model model = ModelToMeasure(arguments);
   const double bytes = CountBits(model).total_bits / 8;
   const std::vector<Row> rows = MeasureAll(arguments, model);
-  const std::string name = OneLine(arguments.model.filename().string());
+  const std::string name = arguments.shape ? model.config.name : arguments.model.filename().string();
   if (!arguments.json) {
-    Print(ToText(name, bytes, rows));
+    Print(ToText(OneLine(name), bytes, rows));
+    if (arguments.profile) {
+      for (const Row& row : rows) Print(ProfileText(row));
+    }
     return;
   }
-  Json json = {{"model", arguments.model.string()},
-               {"bytes", bytes},
-               {"target", Name(CurrentTarget())},
-               {"tests", Json::array()}};
-  for (const Row& row : rows) json["tests"].push_back(ToJson(row));
+  Json json = {
+      {"model", name}, {"bytes", bytes}, {"target", Name(CurrentTarget())}, {"tests", Json::array()}};
+  for (const Row& row : rows) json["tests"].push_back(ToJson(row, arguments));
   PrintJson(json);
 }
 
@@ -136,7 +214,15 @@ void AddThreadCounts(CLI::App& app, std::vector<size_t>& threads) {
 CommandRun SetUpBench(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   app.option_defaults()->group("Model");
-  AddModel(app, arguments->model, "any model: compressed, GGUF or Hugging Face folder");
+  AddModel(app, arguments->model, "any model: compressed, GGUF or Hugging Face folder")->required(false);
+  SyntheticOptions& synthetic = arguments->synthetic;
+  AddText(app, "--shape", arguments->shape,
+          "measure random weights in this shape: " + ShapeNames() + ", or the path of a config.json");
+  AddNumber(app, "-b,--bits", synthetic.bits, {0.01, 16}, "--shape: bits per weight of the linear layers");
+  AddChoice(app, "--embedding-type", synthetic.embedding,
+            {{"q8_0", DType::kQ8_0}, {"q4_0", DType::kQ4_0}, {"f16", DType::kF16}},
+            "--shape: of embedding and head");
+  AddPath(app, "--save", arguments->save, "--shape: write the model to this file, too");
   app.option_defaults()->group("Tests");
   AddNumber(app, "-p,--n-prompt", arguments->prompt, {0, 1 << 20}, "pp: read N tokens at once; 0 = skip");
   AddNumber(app, "-n,--n-gen", arguments->decode, {0, 1 << 20}, "tg: write N tokens one by one; 0 = skip");
@@ -144,11 +230,13 @@ CommandRun SetUpBench(CLI::App& app) {
   app.option_defaults()->group("General");
   AddThreadCounts(app, arguments->threads);
   AddTargetOption(app);
+  AddFlag(app, "--profile", arguments->profile, "what share of the time each operation takes");
   AddFlag(app, "--json", arguments->json, "the result as JSON");
   app.footer(
       "Examples:\n"
       "  addend bench model.gguf\n"
-      "  addend bench model.gguf -t 1,2,4 -p 0 -n 256");
+      "  addend bench model.gguf -t 1,2,4 -p 0 -n 256\n"
+      "  addend bench --shape llama-2-7b --bits 1 --profile");
   return [arguments] { Run(*arguments); };
 }
 

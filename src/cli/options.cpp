@@ -43,8 +43,8 @@ void AddCommonOptions(CLI::App& app, CommonOptions& options) {
   AddFlag(app, "--quiet", options.quiet, "no progress, no notes");
 }
 
-void AddModel(CLI::App& app, Path& model, const std::string& help) {
-  AddPath(app, "-m,--model,MODEL", model, help)->required();
+CLI::Option* AddModel(CLI::App& app, Path& model, const std::string& help) {
+  return AddPath(app, "-m,--model,MODEL", model, help)->required();
 }
 
 Model LoadCheckedModel(const Path& path) {

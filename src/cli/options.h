@@ -48,7 +48,7 @@ void AddCommonOptions(CLI::App& app, CommonOptions& options);
 void AddTargetOption(CLI::App& app);
 
 // The model, as the first argument or behind -m; required.
-void AddModel(CLI::App& app, Path& model, const std::string& help);
+CLI::Option* AddModel(CLI::App& app, Path& model, const std::string& help);
 // LoadModel and CheckFinite: what a command calls before it works with the weights.
 Model LoadCheckedModel(const Path& path);
 // Before any work: throws Error when a file cannot be written as `out`, or would replace an input or a file

@@ -37,8 +37,9 @@ Transformer::Transformer(const Model& model, ThreadPool& pool, Precision precisi
       head_(model.HeadMatrix(), pool),
       rope_(config_, RopeKind::kFull),
       sliding_rope_(config_, RopeKind::kSliding) {
-  blocks_.reserve(model.blocks.size());
-  for (const Block& block : model.blocks) blocks_.emplace_back(block, pool);
+  blocks_.resize(model.blocks.size());
+  pool.For(blocks_.size(),
+           [&](size_t i) { blocks_[i] = std::make_unique<RunnableBlock>(model.blocks[i], pool); });
 }
 
 void Transformer::Forward(std::span<const TokenId> tokens, KvCache& cache, LogitRows rows, Matrix& logits) {
@@ -105,12 +106,14 @@ void Transformer::RunBatch(std::span<const TokenId> tokens, std::span<const Run>
 
 void Transformer::Logits(ConstMatrixView hidden, MatrixView logits) {
   if (hidden.rows == 0) return;
+  const OperationTimer timer(times_, Operation::kHead);
   head_.Apply(hidden, logits, pool_, precision_);
   if (config_.logit_softcap == 0) return;
   pool_.For(logits.rows, [&](size_t r) { Softcap(config_.logit_softcap, logits.Row(r)); });
 }
 
 void Transformer::Embed(std::span<const TokenId> tokens) {
+  const OperationTimer timer(times_, Operation::kEmbedding);
   stream_.Reshape(tokens.size(), config_.hidden);
   embedding_.Rows(tokens, stream_, pool_, precision_);
   if (config_.embedding_scale == 1) return;
@@ -118,7 +121,7 @@ void Transformer::Embed(std::span<const TokenId> tokens) {
 }
 
 void Transformer::ForwardBlock(size_t index, std::span<const Run> runs) {
-  const RunnableBlock& block = blocks_[index];
+  const RunnableBlock& block = *blocks_[index];
   normed_.Reshape(stream_.rows(), stream_.cols());
   Norm(stream_, block.norms.attention_norm, normed_);
   ProjectQueriesKeysValues(block);
@@ -128,7 +131,7 @@ void Transformer::ForwardBlock(size_t index, std::span<const Run> runs) {
   }
   RotateAndStore(index, runs);
   Attend(index, runs);
-  Apply(block.o, attended_, update_);
+  Apply(Operation::kOutput, block.o, attended_, update_);
   AddUpdate(block.norms.post_attention_norm);
 
   Norm(stream_, block.norms.feed_forward_norm, normed_);
@@ -137,9 +140,9 @@ void Transformer::ForwardBlock(size_t index, std::span<const Run> runs) {
 }
 
 void Transformer::ProjectQueriesKeysValues(const RunnableBlock& block) {
-  Apply(block.q, normed_, q_);
-  Apply(block.k, normed_, k_);
-  Apply(block.v, normed_, v_);
+  Apply(Operation::kQueriesKeysValues, block.q, normed_, q_);
+  Apply(Operation::kQueriesKeysValues, block.k, normed_, k_);
+  Apply(Operation::kQueriesKeysValues, block.v, normed_, v_);
 }
 
 void Transformer::NormHeads(std::span<const float> gain, Matrix& rows) {
@@ -149,6 +152,7 @@ void Transformer::NormHeads(std::span<const float> gain, Matrix& rows) {
 }
 
 void Transformer::RotateAndStore(size_t index, std::span<const Run> runs) {
+  const OperationTimer timer(times_, Operation::kCache);
   const RopeTable& rope = config_.slides[index] ? sliding_rope_ : rope_;
   for (const Run& run : runs) {
     pool_.For(run.rows, [&](size_t i) {
@@ -161,6 +165,7 @@ void Transformer::RotateAndStore(size_t index, std::span<const Run> runs) {
 }
 
 void Transformer::Attend(size_t index, std::span<const Run> runs) {
+  const OperationTimer timer(times_, Operation::kAttention);
   attended_.Reshape(q_.rows(), q_.cols());
   for (const Run& run : runs) {
     if (run.cache->type() == DType::kF32) {
@@ -192,24 +197,32 @@ void Transformer::AttendRun(size_t index, const Run& run) {
 
 // update = down(activation(gate(x)) * up(x))
 void Transformer::FeedForward(const RunnableBlock& block) {
-  Apply(block.gate, normed_, gate_);
-  Apply(block.up, normed_, up_);
+  Apply(Operation::kGateUp, block.gate, normed_, gate_);
+  Apply(Operation::kGateUp, block.up, normed_, up_);
+  MultiplyByGate();
+  Apply(Operation::kDown, block.down, gate_, update_);
+}
+
+void Transformer::MultiplyByGate() {
+  const OperationTimer timer(times_, Operation::kActivation);
   const auto gated = config_.activation == Activation::kSilu ? SiluGate : GeluTanhGate;
   pool_.For(gate_.rows(), [&](size_t r) { gated(gate_.Row(r), up_.Row(r), gate_.Row(r)); });
-  Apply(block.down, gate_, update_);
 }
 
 void Transformer::AddUpdate(std::span<const float> post_norm) {
   if (config_.post_norms) Norm(update_, post_norm, update_);
+  const OperationTimer timer(times_, Operation::kActivation);
   pool_.For(stream_.rows(), [&](size_t r) { Axpy(1, update_.Row(r), stream_.Row(r)); });
 }
 
-void Transformer::Apply(const RunnableLinear& linear, const Matrix& x, Matrix& y) {
+void Transformer::Apply(Operation operation, const RunnableLinear& linear, const Matrix& x, Matrix& y) {
+  const OperationTimer timer(times_, operation);
   y.Reshape(x.rows(), linear.outputs());
   linear.Apply(x, y, pool_, precision_);
 }
 
 void Transformer::Norm(ConstMatrixView x, std::span<const float> gain, MatrixView y) {
+  const OperationTimer timer(times_, Operation::kNorms);
   pool_.For(x.rows, [&](size_t r) { RmsNorm(x.Row(r), gain, config_.norm_epsilon, y.Row(r)); });
 }
 

@@ -2,6 +2,7 @@
 // through the same code; what differs between architectures is read from ModelConfig. Read ForwardBlock
 // first.
 #pragma once
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "kernels/sign_product.h"
 #include "model/kv_cache.h"
 #include "model/model.h"
+#include "model/operation_times.h"
 #include "model/rope.h"
 #include "model/runnable_embedding.h"
 #include "model/runnable_linear.h"
@@ -32,6 +34,9 @@ class Transformer {
 
   const ModelConfig& config() const { return config_; }
   ThreadPool& pool() const { return pool_; }
+
+  // From now on adds to `times` what each operation takes; null ends that.
+  void MeasureInto(OperationTimes* times) { times_ = times; }
 
   // Appends `tokens` to the sequence in `cache`; logits: (0, 1 or tokens.size()) x vocabulary.
   // Throws Error, and leaves the cache as it was, for an id outside of the vocabulary or when the cache lacks
@@ -70,16 +75,18 @@ class Transformer {
   template <typename T>
   void AttendRun(size_t index, const Run& run);
   void FeedForward(const RunnableBlock& block);
+  void MultiplyByGate();
   void AddUpdate(std::span<const float> post_norm);
 
-  void Apply(const RunnableLinear& linear, const Matrix& x, Matrix& y);
+  void Apply(Operation operation, const RunnableLinear& linear, const Matrix& x, Matrix& y);
   void Norm(ConstMatrixView x, std::span<const float> gain, MatrixView y);
 
   const Model& model_;
   const ModelConfig& config_;
   ThreadPool& pool_;
   const Precision precision_;
-  std::vector<RunnableBlock> blocks_;
+  OperationTimes* times_ = nullptr;
+  std::vector<std::unique_ptr<const RunnableBlock>> blocks_;
   RunnableEmbedding embedding_;
   RunnableLinear head_;
   RopeTable rope_, sliding_rope_;

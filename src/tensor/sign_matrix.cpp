@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstring>
 
 #include "base/error.h"
 
 namespace addend {
 namespace {
+
+// The words of a row are the bytes of a file.
+static_assert(std::endian::native == std::endian::little);
 
 // Bit c of word r <-> bit r of word c, by swapping ever smaller squares (Warren, Hacker's Delight, section
 // 7-3).
@@ -45,10 +50,8 @@ SignMatrix SignMatrix::FromBytes(std::span<const std::byte> bytes, size_t rows, 
   }
   SignMatrix result(rows, cols);
   for (size_t r = 0; r < rows; ++r) {
-    std::span<uint64_t> words = result.Row(r);
-    for (size_t i = 0; i < row_bytes; ++i) {
-      words[i / 8] |= std::to_integer<uint64_t>(bytes[r * row_bytes + i]) << (i % 8 * 8);
-    }
+    const std::span<uint64_t> words = result.Row(r);
+    if (row_bytes > 0) std::memcpy(words.data(), bytes.data() + r * row_bytes, row_bytes);
     if (cols % 64 != 0) words.back() &= (uint64_t{1} << (cols % 64)) - 1;
   }
   return result;
@@ -57,11 +60,8 @@ SignMatrix SignMatrix::FromBytes(std::span<const std::byte> bytes, size_t rows, 
 std::vector<std::byte> SignMatrix::ToBytes() const {
   const size_t row_bytes = RowBytes(cols_);
   std::vector<std::byte> bytes(rows_ * row_bytes);
-  for (size_t r = 0; r < rows_; ++r) {
-    const std::span<const uint64_t> words = Row(r);
-    for (size_t i = 0; i < row_bytes; ++i) {
-      bytes[r * row_bytes + i] = static_cast<std::byte>(words[i / 8] >> (i % 8 * 8));
-    }
+  if (row_bytes > 0) {
+    for (size_t r = 0; r < rows_; ++r) std::memcpy(bytes.data() + r * row_bytes, Row(r).data(), row_bytes);
   }
   return bytes;
 }

@@ -535,6 +535,30 @@ class Bench(CliTest):
         self.assertNotIn("pp", text)
         self.assert_fails(addend("bench", self.model, "-t", "1,x"), 2, "'x'")
 
+    def test_memory_and_profile(self):
+        args = ("bench", self.model, "-p", "4", "-n", "4", "-r", "1", "-t", "1", "--profile")
+        prompt, decode = self.assert_json(addend(*args, "--json"))["tests"]
+        self.assertNotIn("read_bandwidth", prompt)
+        self.assertGreater(decode["read_bandwidth"], 0)
+        self.assertGreater(decode["weight_bytes_per_second"], 0)
+        for row in (prompt, decode):
+            self.assertEqual(len(row["seconds_by_operation"]), 10)
+            self.assertTrue(all(seconds > 0 for seconds in row["seconds_by_operation"].values()))
+        text = self.assert_done(addend(*args)).stdout.decode()
+        self.assertIn("q, k, v", text)
+
+    def test_shape(self):
+        config, saved = self.model / "config.json", self.folder / "saved.gguf"
+        args = ("bench", "--shape", config, "--bits", "2", "-p", "0", "-n", "2", "-r", "1", "--json")
+        made = self.assert_json(addend(*args, "--save", saved))
+        again = self.assert_json(addend("bench", saved, *args[5:]))
+        self.assertEqual(made["bytes"], again["bytes"])
+        self.assert_fails(addend("bench", "--shape", "llama-9"), 2, "llama-2-7b")
+        self.assert_fails(addend("bench", self.model, *args[1:]), 2, "either a model or --shape")
+        self.assert_fails(addend("bench"), 2, "either a model or --shape")
+        self.assert_fails(addend("bench", self.model, "--save", saved), 2, "--save")
+        self.assert_fails(addend(*args, "--save", self.folder / "none" / "x.gguf"), 1, "x.gguf")
+
 
 class Selftest(CliTest):
     def test_all(self):
