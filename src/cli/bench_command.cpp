@@ -44,6 +44,13 @@ struct Row {
   }
 };
 
+struct Measured {
+  std::string name;
+  double bytes = 0;
+  double ready_seconds = 0;  // from the file, or from nothing, to a model that can run
+  std::vector<Row> rows;
+};
+
 // Runs all tokens in steps of `step` through an empty cache; returns the seconds it took.
 double Time(Transformer& transformer, std::span<const TokenId> tokens, size_t step) {
   KvCache cache(transformer.config(), tokens.size());
@@ -77,22 +84,43 @@ Row Measure(Transformer& transformer, const std::string& test, size_t tokens, si
   return row;
 }
 
-std::vector<Row> MeasureAll(const Arguments& arguments, const Model& model) {
-  std::vector<Row> rows;
+// A name, or the path of a config.json.
+ModelConfig ShapeOf(const std::string& shape) {
+  if (shape.ends_with(".json")) return ShapeFromConfig(shape);
+  ModelConfig config;
+  AsUsage([&] { config = ShapeNamed(shape); });
+  return config;
+}
+
+Model ModelToMeasure(const Arguments& arguments) {
+  if (!arguments.shape) return LoadCheckedModel(arguments.model);
+  if (!arguments.save.empty()) CheckOutput({}, arguments.save);
+  ThreadPool pool;
+  Model model = SyntheticModel(ShapeOf(*arguments.shape), arguments.synthetic, pool);
+  if (!arguments.save.empty()) SaveModel(model, arguments.save);
+  return model;
+}
+
+Measured MeasureAll(const Arguments& arguments) {
+  const double start = WallSeconds();
+  const Model model = ModelToMeasure(arguments);
+  Measured measured{.name = arguments.shape ? model.config.name : arguments.model.filename().string(),
+                    .bytes = CountBits(model).total_bits / 8};
   for (const size_t threads : arguments.threads) {
     ThreadPool pool(threads);
     Transformer transformer(model, pool);
+    if (measured.ready_seconds == 0) measured.ready_seconds = WallSeconds() - start;
     if (arguments.prompt > 0) {
-      rows.push_back(Measure(transformer, "pp", arguments.prompt, arguments.prompt, arguments));
+      measured.rows.push_back(Measure(transformer, "pp", arguments.prompt, arguments.prompt, arguments));
     }
     if (arguments.decode > 0) {
       Row row = Measure(transformer, "tg", arguments.decode, 1, arguments);
       row.bytes_per_second = BytesPerToken(model) * row.tokens_per_second.mean();
       row.read_bandwidth = ReadBandwidth(pool);
-      rows.push_back(std::move(row));
+      measured.rows.push_back(std::move(row));
     }
   }
-  return rows;
+  return measured;
 }
 
 Json ToJson(const OperationTimes& times) {
@@ -119,20 +147,21 @@ std::string BandwidthText(const Row& row) {
                 100 * *row.bytes_per_second / *row.read_bandwidth);
 }
 
-std::string ToText(const std::string& name, double bytes, const std::vector<Row>& rows) {
+std::string ToText(const Measured& measured) {
+  const std::string name = OneLine(measured.name);
   const int width = static_cast<int>(std::max<size_t>(name.size(), 5));
   const std::string line(static_cast<size_t>(width), '-');
   std::string text =
       Format("| %-*s |       size | target | threads |   test |            tokens/s |   GB/s | of read |\n",
              width, "model") +
       "|-" + line + "-|-----------:|--------|--------:|-------:|--------------------:|-------:|--------:|\n";
-  for (const Row& row : rows) {
+  for (const Row& row : measured.rows) {
     text += Format("| %-*s | %10s | %-6s | %7zu | %6s | %9.2f +- %6.2f | ", width, name.c_str(),
-                   SizeText(bytes).c_str(), std::string(Name(CurrentTarget())).c_str(), row.threads,
+                   SizeText(measured.bytes).c_str(), std::string(Name(CurrentTarget())).c_str(), row.threads,
                    row.test.c_str(), row.tokens_per_second.mean(), row.StandardDeviation());
     text += BandwidthText(row) + " |\n";
   }
-  return text;
+  return text + Format("\nready to run after %.2f s\n", measured.ready_seconds);
 }
 
 std::string ProfileText(const Row& row) {
@@ -145,23 +174,6 @@ std::string ProfileText(const Row& row) {
                    1e3 * seconds / static_cast<double>(row.timed_tokens), 100 * seconds / sum);
   }
   return text;
-}
-
-// A name, or the path of a config.json.
-ModelConfig ShapeOf(const std::string& shape) {
-  if (shape.ends_with(".json")) return ShapeFromConfig(shape);
-  ModelConfig config;
-  AsUsage([&] { config = ShapeNamed(shape); });
-  return config;
-}
-
-Model ModelToMeasure(const Arguments& arguments) {
-  if (!arguments.shape) return LoadCheckedModel(arguments.model);
-  if (!arguments.save.empty()) CheckOutput({}, arguments.save);
-  ThreadPool pool;
-  Model model = SyntheticModel(ShapeOf(*arguments.shape), arguments.synthetic, pool);
-  if (!arguments.save.empty()) SaveModel(model, arguments.save);
-  return model;
 }
 
 void CheckUsage(const Arguments& arguments) {
@@ -177,20 +189,20 @@ void CheckUsage(const Arguments& arguments) {
 void Run(const Arguments& arguments) {
   CheckUsage(arguments);
   CatchInterrupts();
-  const Model model = ModelToMeasure(arguments);
-  const double bytes = CountBits(model).total_bits / 8;
-  const std::vector<Row> rows = MeasureAll(arguments, model);
-  const std::string name = arguments.shape ? model.config.name : arguments.model.filename().string();
+  const Measured measured = MeasureAll(arguments);
   if (!arguments.json) {
-    Print(ToText(OneLine(name), bytes, rows));
+    Print(ToText(measured));
     if (arguments.profile) {
-      for (const Row& row : rows) Print(ProfileText(row));
+      for (const Row& row : measured.rows) Print(ProfileText(row));
     }
     return;
   }
-  Json json = {
-      {"model", name}, {"bytes", bytes}, {"target", Name(CurrentTarget())}, {"tests", Json::array()}};
-  for (const Row& row : rows) json["tests"].push_back(ToJson(row, arguments));
+  Json json = {{"model", measured.name},
+               {"bytes", measured.bytes},
+               {"target", Name(CurrentTarget())},
+               {"ready_seconds", measured.ready_seconds},
+               {"tests", Json::array()}};
+  for (const Row& row : measured.rows) json["tests"].push_back(ToJson(row, arguments));
   PrintJson(json);
 }
 
