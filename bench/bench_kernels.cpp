@@ -4,7 +4,7 @@
 //   [attention]
 // Times are the least thread CPU time of N rounds (default 7), the variants of a shape taken in turn within a
 // round, so that a busy machine disturbs all of them alike. GF/s counts 2 * rows * cols * tokens for signs as
-// for floats.
+// for floats. The scalar reference takes part where a call is short.
 #include <sys/mman.h>
 #include <time.h>
 
@@ -35,6 +35,15 @@ double CpuSeconds() {
   timespec now;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+// Those that are worth measuring with so many multiply-adds in a call: the reference does about one in a
+// nanosecond.
+std::vector<Target> TargetsFor(size_t multiply_adds) {
+  constexpr size_t kMostForScalar = size_t{1} << 26;
+  std::vector<Target> targets(RunnableTargets().begin(), RunnableTargets().end());
+  if (multiply_adds > kMostForScalar) std::erase(targets, Target::kScalar);
+  return targets;
 }
 
 // One row of a table, in the making.
@@ -95,8 +104,7 @@ void BenchSigns() {
       Matrix y(tokens, shape.rows);
       std::vector<Variant> variants = {
           {"sgemm", [&] { Gemm(Op::kNone, x, Op::kTranspose, dense, y, pool); }}};
-      for (const Target target : RunnableTargets()) {
-        if (target == Target::kScalar) continue;
+      for (const Target target : TargetsFor(shape.rows * shape.cols * tokens)) {
         packed.push_back(std::make_unique<PackedSigns>(signs, target));
         const PackedSigns* p = packed.back().get();
         variants.push_back({std::string(Name(target)) + " near", [&, p] { SignProduct(*p, x, y, pool); }});
@@ -189,8 +197,7 @@ void BenchDense() {
       const Matrix x = NormalMatrix(tokens, kCols, rng);
       Matrix y(tokens, kRows);
       std::vector<Variant> variants;
-      for (const Target target : RunnableTargets()) {
-        if (target == Target::kScalar) continue;
+      for (const Target target : TargetsFor(kRows * kCols * tokens)) {
         variants.push_back({std::string(Name(target)), [&, target] {
                               ForceTarget(Name(target));
                               DenseProductFew({type, kRows, kCols, bytes}, x, y, pool);
@@ -224,8 +231,7 @@ void BenchAttention() {
     const Matrix queries = NormalMatrix(c.tokens, kHeads * kDim, rng);
     Matrix out(c.tokens, kHeads * kDim);
     std::vector<Variant> variants;
-    for (const Target target : RunnableTargets()) {
-      if (target == Target::kScalar) continue;
+    for (const Target target : TargetsFor(2 * c.tokens * positions * kHeads * kDim)) {
       variants.push_back({std::string(Name(target)), [&, target] {
                             ForceTarget(Name(target));
                             Attention(KvHead<uint16_t>{keys.data(), values.data(), kDim, kDim}, queries,
@@ -266,12 +272,9 @@ int main(int argc, char** argv) {
   const auto want = [&](const char* name) {
     return wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
   };
-  std::string targets;
-  for (const addend::Target target : addend::RunnableTargets())
-    targets += " " + std::string(addend::Name(target));
-  std::printf("bench_kernels --rounds %d, seed %llu\n%s, %zu CPUs, targets%s, OpenBLAS kernels %s\n",
+  std::printf("bench_kernels --rounds %d, seed %llu\n%s, %zu CPUs, targets %s, OpenBLAS kernels %s\n",
               addend::rounds, static_cast<unsigned long long>(addend::kSeed), addend::CpuName().c_str(),
-              addend::AvailableCpus(), targets.c_str(), addend::BlasKernels().c_str());
+              addend::AvailableCpus(), addend::RunnableTargetNames().c_str(), addend::BlasKernels().c_str());
   if (want("sign")) addend::BenchSigns();
   if (want("memory")) addend::BenchSignsFromMemory();
   if (want("dense")) addend::BenchDense();

@@ -31,7 +31,8 @@ Progress CommonOptions::ConsoleProgress() const {
 
 void AddTargetOption(CLI::App& app) {
   const auto force = [](const std::string& name) { AsUsage([&] { ForceTarget(name); }); };
-  app.add_option_function<std::string>("--target", force, "of the kernels: scalar, avx2, avx512")
+  app.add_option_function<std::string>("--target", force,
+                                       "of the kernels; on this CPU: " + RunnableTargetNames())
       ->type_name("NAME")
       ->default_str("best");
 }

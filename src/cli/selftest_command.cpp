@@ -14,10 +14,10 @@ struct Arguments {
   std::optional<std::string> target;  // only this one
 };
 
-std::string Targets() {
-  std::string names;
-  for (const Target target : RunnableTargets()) names += " " + std::string(Name(target));
-  return names;
+// "avx2", or "sse41 (slow: ...)".
+std::string CurrentTargetText() {
+  const std::string_view remark = Remark(CurrentTarget());
+  return std::string(Name(CurrentTarget())) + (remark.empty() ? "" : " (" + std::string(remark) + ")");
 }
 
 // Each prints what it checked and returns how many checks failed.
@@ -46,8 +46,8 @@ size_t TestBlas() {
 
 void Run(const Arguments& arguments) {
   if (arguments.target) AsUsage([&] { ForceTarget(*arguments.target); });
-  Print("targets of this CPU, best first:" + Targets() + "\n");
-  Print("target in use: " + std::string(Name(CurrentTarget())) + "\n\n");
+  Print("targets of this CPU, best first: " + RunnableTargetNames() + "\n");
+  Print("target in use: " + CurrentTargetText() + "\n\n");
   const size_t failed = TestKernels(arguments) + TestBlas();
   if (failed > 0)
     throw Error("selftest: ", failed, " of the checks failed: results on this CPU may be wrong");
@@ -58,11 +58,11 @@ void Run(const Arguments& arguments) {
 CommandRun SetUpSelftest(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   app.option_defaults()->group("General");
-  AddText(app, "--target", arguments->target, "only these kernels: scalar, avx2 or avx512")
+  AddText(app, "--target", arguments->target, "only these kernels: " + RunnableTargetNames())
       ->type_name("NAME");
   app.footer(
       "The exit code is 1 when a check fails.\n\nExample:\n"
-      "  addend selftest --target avx2");
+      "  addend selftest --target scalar");
   return [arguments] { Run(*arguments); };
 }
 

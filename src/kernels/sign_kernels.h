@@ -50,8 +50,11 @@ const SignKernels& SignKernelsFor(Target target);
 
 extern const SignKernels kScalarSignKernels;
 #if defined(__x86_64__)
+extern const SignKernels kSse41SignKernels;
 extern const SignKernels kAvx2SignKernels;
 extern const SignKernels kAvx512SignKernels;
+#elif defined(__aarch64__)
+extern const SignKernels kNeonSignKernels;
 #endif
 
 }  // namespace addend

@@ -1,9 +1,9 @@
 // Sign products of many tokens, and the shared parts of those of few, over the vectors of one target.
-// Included once by each sign_product_<target>.cpp (which are small), after simd_<target>.h and after the
-// three things that depend on the order of the packed bytes and on the instruction set:
-//   void UnpackRows(const uint8_t* packed, uint64_t words[kRowTile])  a block as 16 nibbles ("slots") for
-//   each row size_t GroupOfSlot(size_t slot)                                    the four columns that a slot
-//   belongs to void Transpose(Floats rows[kWidth])                                of kWidth x kWidth floats
+// Included once by each sign_product_<target>.cpp (which are small), after simd_<target>.h and after what
+// depends on the order of the packed bytes:
+//   void UnpackRows(const uint8_t* packed, uint64_t words[kRowTile])
+//                                   a block as 16 nibbles ("slots") for each row
+//   size_t GroupOfSlot(size_t slot) the four columns that a slot belongs to
 #pragma once
 #include <algorithm>
 #include <bit>
@@ -41,6 +41,22 @@ inline float Inverse(float limit, float magnitude) {
 }
 
 // ---- Lanes ----
+
+// Transposes kWidth x kWidth floats: first within parts of four rows and columns, then the parts.
+ADDEND_TARGET inline void Transpose(Floats rows[kWidth]) {
+  Floats pairs[kWidth];
+  for (size_t i = 0; i < kWidth; i += 2) {
+    pairs[i] = ZipLow(rows[i], rows[i + 1]);
+    pairs[i + 1] = ZipHigh(rows[i], rows[i + 1]);
+  }
+  for (size_t i = 0; i < kWidth; i += 4) {  // part j of rows[i + k]: rows i .. i + 3 of column 4 j + k
+    rows[i] = ZipPairsLow(pairs[i], pairs[i + 2]);
+    rows[i + 1] = ZipPairsHigh(pairs[i], pairs[i + 2]);
+    rows[i + 2] = ZipPairsLow(pairs[i + 1], pairs[i + 3]);
+    rows[i + 3] = ZipPairsHigh(pairs[i + 1], pairs[i + 3]);
+  }
+  TransposeParts(rows);
+}
 
 ADDEND_TARGET void LoadLanes(ConstMatrixView x, const float* scales, float* lanes) {
   for (size_t c = 0; c < x.cols; c += kWidth) {
@@ -137,12 +153,14 @@ ADDEND_TARGET inline void AddRow(uint64_t word, const uint8_t* table, const Floa
                                  bool first_block, float* out) {
   word = std::rotl(word, 6);  // so that a nibble in place is the byte offset of its entry
   static_assert(kEntryBytes == 1 << 6);
-  Ints sums[2][kIntVectors] = {};  // two, to hide some of the latency of the additions
-  for (size_t slot = 0; slot < kSlots; ++slot) {
-    const size_t offset = std::rotr(word, static_cast<int>(4 * slot)) & (15 * kEntryBytes);
-    const uint8_t* entry = table + slot * kGroupBytes + offset;
-    for (size_t v = 0; v < kIntVectors; ++v) {
-      sums[slot % 2][v] = Add16(sums[slot % 2][v], LoadInts(entry + v * sizeof(Ints)));
+  // Two sets of sums, to hide some of the latency of the additions.
+  Ints sums[2][kIntVectors] = {};
+  for (size_t slot = 0; slot < kSlots; slot += 2) {
+    for (size_t s = 0; s < 2; ++s) {
+      const size_t offset = std::rotr(word, static_cast<int>(4 * (slot + s))) & (15 * kEntryBytes);
+      const uint8_t* entry = table + (slot + s) * kGroupBytes + offset;
+      for (size_t v = 0; v < kIntVectors; ++v)
+        sums[s][v] = Add16(sums[s][v], LoadInts(entry + v * sizeof(Ints)));
     }
   }
   for (size_t v = 0; v < kIntVectors; ++v) {

@@ -167,6 +167,11 @@ const SignKernels& SignKernelsFor(Target target) {
       return kAvx512SignKernels;
     case Target::kAvx2:
       return kAvx2SignKernels;
+    case Target::kSse41:
+      return kSse41SignKernels;
+#elif defined(__aarch64__)
+    case Target::kNeon:
+      return kNeonSignKernels;
 #endif
     default:
       return kScalarSignKernels;

@@ -57,38 +57,6 @@ constexpr size_t GroupOfSlot(size_t slot) {
   return slot / 2 % 4 + slot % 2 * 4 + slot / 8 * 8;
 }
 
-ADDEND_TARGET inline Floats UnpackLow(Floats a, Floats b) {
-  return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
-}
-ADDEND_TARGET inline Floats UnpackHigh(Floats a, Floats b) {
-  return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
-}
-
-// Transposes 16 x 16 floats: first within groups of four rows and columns, then the groups.
-ADDEND_TARGET inline void Transpose(Floats rows[16]) {
-  Floats pairs[16], quads[16];
-  for (size_t i = 0; i < 16; i += 2) {
-    pairs[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
-    pairs[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
-  }
-  for (size_t i = 0; i < 16; i += 4) {  // quads[i + j], 128-bit part k: rows i .. i + 3 of column 4 k + j
-    quads[i] = UnpackLow(pairs[i], pairs[i + 2]);
-    quads[i + 1] = UnpackHigh(pairs[i], pairs[i + 2]);
-    quads[i + 2] = UnpackLow(pairs[i + 1], pairs[i + 3]);
-    quads[i + 3] = UnpackHigh(pairs[i + 1], pairs[i + 3]);
-  }
-  for (size_t j = 0; j < 4; ++j) {
-    const Floats a = _mm512_shuffle_f32x4(quads[j], quads[4 + j], 0x44),
-                 b = _mm512_shuffle_f32x4(quads[j], quads[4 + j], 0xee);
-    const Floats c = _mm512_shuffle_f32x4(quads[8 + j], quads[12 + j], 0x44);
-    const Floats d = _mm512_shuffle_f32x4(quads[8 + j], quads[12 + j], 0xee);
-    rows[j] = _mm512_shuffle_f32x4(a, c, 0x88);
-    rows[4 + j] = _mm512_shuffle_f32x4(a, c, 0xdd);
-    rows[8 + j] = _mm512_shuffle_f32x4(b, d, 0x88);
-    rows[12 + j] = _mm512_shuffle_f32x4(b, d, 0xdd);
-  }
-}
-
 }  // namespace
 }  // namespace addend::avx512
 

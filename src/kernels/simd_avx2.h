@@ -97,6 +97,22 @@ ADDEND_TARGET inline Floats InverseOrZero(Floats a, Floats b, Floats smallest) {
   return _mm256_and_ps(a / b, _mm256_cmp_ps(b, smallest, _CMP_GT_OQ));
 }
 
+ADDEND_TARGET inline Floats ZipLow(Floats a, Floats b) { return _mm256_unpacklo_ps(a, b); }
+ADDEND_TARGET inline Floats ZipHigh(Floats a, Floats b) { return _mm256_unpackhi_ps(a, b); }
+ADDEND_TARGET inline Floats ZipPairsLow(Floats a, Floats b) {
+  return _mm256_castpd_ps(_mm256_unpacklo_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)));
+}
+ADDEND_TARGET inline Floats ZipPairsHigh(Floats a, Floats b) {
+  return _mm256_castpd_ps(_mm256_unpackhi_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)));
+}
+ADDEND_TARGET inline void TransposeParts(Floats rows[kWidth]) {
+  for (size_t k = 0; k < 4; ++k) {
+    const Floats a = rows[k], b = rows[4 + k];
+    rows[k] = _mm256_permute2f128_ps(a, b, 0x20);
+    rows[4 + k] = _mm256_permute2f128_ps(a, b, 0x31);
+  }
+}
+
 ADDEND_TARGET inline Ints ZeroInts() { return _mm256_setzero_si256(); }
 ADDEND_TARGET inline Ints LoadInts(const uint8_t* p) {
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));

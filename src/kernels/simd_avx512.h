@@ -83,6 +83,29 @@ ADDEND_TARGET inline Floats InverseOrZero(Floats a, Floats b, Floats smallest) {
   return _mm512_maskz_div_ps(_mm512_cmp_ps_mask(b, smallest, _CMP_GT_OQ), a, b);
 }
 
+// Of each 128 bits the lower, or the upper, halves of a and b: a0 b0 a1 b1; and in pairs: a0 a1 b0 b1.
+ADDEND_TARGET inline Floats ZipLow(Floats a, Floats b) { return _mm512_unpacklo_ps(a, b); }
+ADDEND_TARGET inline Floats ZipHigh(Floats a, Floats b) { return _mm512_unpackhi_ps(a, b); }
+ADDEND_TARGET inline Floats ZipPairsLow(Floats a, Floats b) {
+  return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+}
+ADDEND_TARGET inline Floats ZipPairsHigh(Floats a, Floats b) {
+  return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+}
+// Exchanges part j of row 4 i + k and part i of row 4 j + k, where a part has four floats.
+ADDEND_TARGET inline void TransposeParts(Floats rows[kWidth]) {
+  for (size_t k = 0; k < 4; ++k) {
+    const Floats a = _mm512_shuffle_f32x4(rows[k], rows[4 + k], 0x44),
+                 b = _mm512_shuffle_f32x4(rows[k], rows[4 + k], 0xee);
+    const Floats c = _mm512_shuffle_f32x4(rows[8 + k], rows[12 + k], 0x44),
+                 d = _mm512_shuffle_f32x4(rows[8 + k], rows[12 + k], 0xee);
+    rows[k] = _mm512_shuffle_f32x4(a, c, 0x88);
+    rows[4 + k] = _mm512_shuffle_f32x4(a, c, 0xdd);
+    rows[8 + k] = _mm512_shuffle_f32x4(b, d, 0x88);
+    rows[12 + k] = _mm512_shuffle_f32x4(b, d, 0xdd);
+  }
+}
+
 ADDEND_TARGET inline Ints ZeroInts() { return _mm512_setzero_si512(); }
 ADDEND_TARGET inline Ints LoadInts(const uint8_t* p) { return _mm512_load_si512(p); }
 ADDEND_TARGET inline void StoreInts(uint8_t* p, Ints v) { _mm512_store_si512(p, v); }

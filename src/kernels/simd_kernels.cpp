@@ -9,6 +9,11 @@ const SimdKernels& SimdKernelsFor(Target target) {
       return avx512::kSimdKernels;
     case Target::kAvx2:
       return avx2::kSimdKernels;
+    case Target::kSse41:
+      return sse41::kSimdKernels;
+#elif defined(__aarch64__)
+    case Target::kNeon:
+      return neon::kSimdKernels;
 #endif
     default:
       return scalar::kSimdKernels;

@@ -39,10 +39,17 @@ namespace scalar {
 extern const SimdKernels kSimdKernels;
 }
 #if defined(__x86_64__)
+namespace sse41 {
+extern const SimdKernels kSimdKernels;
+}
 namespace avx2 {
 extern const SimdKernels kSimdKernels;
 }
 namespace avx512 {
+extern const SimdKernels kSimdKernels;
+}
+#elif defined(__aarch64__)
+namespace neon {
 extern const SimdKernels kSimdKernels;
 }
 #endif

@@ -10,29 +10,57 @@
 namespace addend {
 namespace {
 
-// __builtin_cpu_supports also asks whether the operating system saves the wide registers.
-bool Runs(Target target) {
-  switch (target) {
-    case Target::kScalar:
-      return true;
+bool RunsAlways() {
+  return true;
+}
+
 #if defined(__x86_64__)
-    case Target::kAvx2:
-      // Every CPU with AVX2 has F16C, which Clang cannot ask for.
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-             __builtin_cpu_supports("bmi2");
-    case Target::kAvx512:
-      return Runs(Target::kAvx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-             __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
+// __builtin_cpu_supports also asks whether the operating system saves the wide registers.
+bool RunsSse41() {
+  return __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1");
+}
+
+// Every CPU with AVX2 has F16C, which Clang cannot ask for.
+bool RunsAvx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+}
+
+bool RunsAvx512() {
+  return RunsAvx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
+}
 #endif
-    default:
-      return false;
-  }
+
+struct Row {
+  Target target;
+  std::string_view name;
+  bool (*runs_here)();
+  std::string_view remark;
+};
+
+// What this program holds, best first.
+constexpr std::array kTargets = {
+#if defined(__x86_64__)
+    Row{Target::kAvx512, "avx512", RunsAvx512, ""},
+    Row{Target::kAvx2, "avx2", RunsAvx2, ""},
+    Row{Target::kSse41, "sse41", RunsSse41, "slow: AVX2 is about twice as fast"},
+#elif defined(__aarch64__)
+    Row{Target::kNeon, "neon", RunsAlways, ""},
+#endif
+    Row{Target::kScalar, "scalar", RunsAlways, "very slow: it is what the others are compared with"},
+};
+
+const Row& RowOf(Target target) {
+  return *std::find_if(kTargets.begin(), kTargets.end(),
+                       [target](const Row& row) { return row.target == target; });
 }
 
 std::vector<Target> FindRunnable() {
-  std::vector<Target> targets = {Target::kAvx512, Target::kAvx2, Target::kScalar};
-  std::erase_if(targets, [](Target target) { return !Runs(target); });
+  std::vector<Target> targets;
+  for (const Row& row : kTargets) {
+    if (row.runs_here()) targets.push_back(row.target);
+  }
   return targets;
 }
 
@@ -44,8 +72,11 @@ std::atomic<Target>& Current() {
 }  // namespace
 
 std::string_view Name(Target target) {
-  constexpr std::array<std::string_view, 3> kNames = {"scalar", "avx2", "avx512"};
-  return kNames[static_cast<size_t>(target)];
+  return RowOf(target).name;
+}
+
+std::string_view Remark(Target target) {
+  return RowOf(target).remark;
 }
 
 std::span<const Target> RunnableTargets() {
@@ -53,20 +84,23 @@ std::span<const Target> RunnableTargets() {
   return targets;
 }
 
+std::string RunnableTargetNames() {
+  std::string names;
+  for (const Target target : RunnableTargets())
+    names += (names.empty() ? "" : ", ") + std::string(Name(target));
+  return names;
+}
+
 Target CurrentTarget() {
   return Current().load(std::memory_order_relaxed);
 }
 
 void ForceTarget(std::string_view name) {
-  std::string runnable;
   for (const Target target : RunnableTargets()) {
-    if (Name(target) == name) {
-      Current().store(target, std::memory_order_relaxed);
-      return;
-    }
-    runnable += (runnable.empty() ? "" : ", ") + std::string(Name(target));
+    if (Name(target) == name) return Current().store(target, std::memory_order_relaxed);
   }
-  throw Error("target '", name, "' is unknown or does not run on this CPU, which runs ", runnable);
+  throw Error("target '", name, "' is unknown or does not run on this CPU, which runs ",
+              RunnableTargetNames());
 }
 
 }  // namespace addend

@@ -6,10 +6,13 @@
 
 namespace addend {
 
-enum class Target { kScalar, kAvx2, kAvx512 };  // worst first
-std::string_view Name(Target target);           // "scalar", "avx2", "avx512": what `--target` takes
+// kScalar runs everywhere, the next three on x86-64 (worst first), kNeon on AArch64.
+enum class Target { kScalar, kSse41, kAvx2, kAvx512, kNeon };
+std::string_view Name(Target target);    // "scalar", "sse41", ...: what `--target` takes
+std::string_view Remark(Target target);  // "" or, for people, why it is slow
 
 std::span<const Target> RunnableTargets();  // best first; always ends with kScalar
+std::string RunnableTargetNames();          // "avx2, sse41, scalar"
 Target CurrentTarget();                     // the best one, or what ForceTarget said
 // Before any weights are packed (packed layouts belong to a target). Throws Error for a name that is unknown
 // or that this CPU cannot run, naming those that it can.

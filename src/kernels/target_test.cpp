@@ -16,6 +16,15 @@ TEST(Target, ScalarIsTheLastResort) {
   EXPECT_EQ(CurrentTarget(), RunnableTargets().front());
 }
 
+TEST(Target, ListsNamesBestFirst) {
+  EXPECT_TRUE(RunnableTargetNames().starts_with(Name(RunnableTargets().front())));
+  EXPECT_TRUE(RunnableTargetNames().ends_with("scalar"));
+}
+
+TEST(Target, SaysThatScalarIsSlow) {
+  EXPECT_THAT(std::string(Remark(Target::kScalar)), HasSubstr("slow"));
+}
+
 TEST(Target, CanBeForcedByName) {
   const Target before = CurrentTarget();
   for (const Target target : RunnableTargets()) {

@@ -6,8 +6,13 @@
 #include <cstdint>
 #include <limits>
 
-// The compiler makes a version of the function for each of these targets and vectorises its loops for it.
+// The compiler makes a version of the function for each of these targets and vectorises its loops for it. (On
+// other architectures the default is all there is.)
+#if defined(__x86_64__)
 #define ADDEND_TARGETS __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define ADDEND_TARGETS
+#endif
 // What such a function calls must become part of it, or it would stay at the default target.
 #define ADDEND_INLINE inline __attribute__((always_inline))
 // Arrays of a loop are the same or do not overlap, so no iteration depends on another.

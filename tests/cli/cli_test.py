@@ -358,7 +358,7 @@ class Run(CliTest):
         self.assert_fails(addend("run", bare, "-f", "/dev/null"), 2, "the text is empty", "-p")
 
     def test_every_target(self):
-        for target in ("scalar", "avx2", "avx512"):
+        for target in ("scalar", "sse41", "avx2", "avx512", "neon"):
             result = self.run_text("-p", "x", "--temp", "0", "--target", target)
             if result.returncode == 2:
                 self.assert_fails(result, 2, target)  # not on this CPU
@@ -571,6 +571,7 @@ class Selftest(CliTest):
     def test_targets(self):
         text = self.assert_done(addend("selftest", "--target", "scalar")).stdout.decode()
         self.assertNotIn(" avx2 ", text.split("kernel")[1])
+        self.assertIn("target in use: scalar (very slow", text)
         self.assert_fails(addend("selftest", "--target", "sse9"), 2, "sse9")
 
 
@@ -767,7 +768,7 @@ class Compress(Compressed):
         recipe = self.assert_json(addend("inspect", self.compressed, "--json"))["recipe"]
         self.assertEqual(recipe["calibration"]["sources"], ["calibration.txt"])
         self.assertEqual(recipe["test"]["perplexity"], self.report["quality"]["perplexity"])
-        self.assertIn(recipe["kernels"]["target"], ("scalar", "avx2", "avx512"))
+        self.assertIn(recipe["kernels"]["target"], ("scalar", "sse41", "avx2", "avx512", "neon"))
         self.assertTrue(recipe["kernels"]["openblas"])
 
     def test_calibration_from_standard_input(self):
