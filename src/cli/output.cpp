@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdarg>
 #include <cstdio>
 #include <cstring>
 
@@ -40,18 +39,6 @@ void Print(std::string_view text) {
 
 void PrintJson(const Json& value) {
   Print(value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-}
-
-std::string Format(const char* format, ...) {
-  va_list arguments, again;
-  va_start(arguments, format);
-  va_copy(again, arguments);
-  const int length = std::vsnprintf(nullptr, 0, format, arguments);
-  va_end(arguments);
-  std::string text(static_cast<size_t>(length), '\0');
-  std::vsnprintf(text.data(), text.size() + 1, format, again);
-  va_end(again);
-  return text;
 }
 
 std::string OneLine(std::string_view text) {

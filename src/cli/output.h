@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/json.h"
 
 namespace addend {
@@ -19,9 +20,6 @@ class OutputClosed : public Error {
 void Print(std::string_view text);
 // Indented, with a newline. Strings that are not UTF-8 (names from files) are printed with U+FFFD.
 void PrintJson(const Json& value);
-
-// printf into a string.
-__attribute__((format(printf, 1, 2))) std::string Format(const char* format, ...);
 
 // Without control characters, which text from a file may hold: one line that cannot redraw a terminal.
 std::string OneLine(std::string_view text);
