@@ -242,9 +242,17 @@ TEST(Json, ErrorsNameOriginAndKey) {
   }
   EXPECT_THAT(ErrorText([&] { JsonField<size_t>(json, "b", "f", 1); }), HasSubstr("wrong type or range"));
   EXPECT_THAT(ErrorText([] { ParseJson("[1e999]", "f"); }), HasSubstr("a number is out of range"));
-  const std::string deep = "{\"a\": " + std::string(200000, '[') + std::string(200000, ']') + "}";
-  EXPECT_THAT(ErrorText([&] { JsonField<size_t>(ParseJson(deep, "f"), "a", "f"); }),
-              HasSubstr("range: array"));
+}
+
+TEST(Json, NestingIsLimited) {
+  const auto nested = [](size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); };
+  EXPECT_EQ(ParseJson(nested(500), "f").size(), 1u);
+  EXPECT_THAT(ErrorText([&] { ParseJson(nested(501), "f"); }), HasSubstr("f: JSON is nested more than 500"));
+  EXPECT_THAT(ErrorText([&] { ParseJson(nested(1000000), "f"); }), HasSubstr("nested"));
+  const std::string in_strings = "[\"\\\"" + std::string(1000, '[') + "\", \"{\"]";
+  EXPECT_EQ(ParseJson(in_strings, "f").size(), 2u);
+  const std::string side_by_side = "[" + std::string(1000, ' ') + "[],[],{\"a\": {}}]";
+  EXPECT_EQ(ParseJson(side_by_side, "f").size(), 3u);
 }
 
 TEST(Hash, IsXxh3) {

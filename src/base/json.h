@@ -9,7 +9,7 @@ namespace addend {
 // in one object (vocabularies, tensor lists) want another representation.
 using Json = nlohmann::ordered_json;
 
-// Throws Error "ORIGIN: not valid JSON: ..." on bad text.
+// Throws Error "ORIGIN: not valid JSON: ..." on bad text, and when it is nested too deeply to be worked with.
 Json ParseJson(std::string_view text, std::string_view origin);
 
 // value[key] as T; throws Error naming origin and key when it is missing or of another type.

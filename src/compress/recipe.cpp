@@ -12,7 +12,9 @@ Json RecipeOf(const Model& model) {
 }
 
 Json ErrorsOf(const Json& recipe, const std::string& linear_name) {
-  return recipe.value(Json::json_pointer() / kRecipeLinears / linear_name, Json::object());
+  const auto linears = recipe.find(kRecipeLinears);
+  const bool known = linears != recipe.end() && linears->is_object() && linears->contains(linear_name);
+  return known && linears->at(linear_name).is_object() ? linears->at(linear_name) : Json::object();
 }
 
 }  // namespace addend
