@@ -282,7 +282,10 @@ class Job {
     recipe["distill_steps"] = report_.distill.steps;
     // Other kernels round otherwise: the file comes out the same bit for bit only with these.
     recipe["kernels"] = {{"target", Name(CurrentTarget())}, {"openblas", BlasKernels()}};
-    recipe["test"] = {{"tokens", report_.quality.tokens},
+    recipe["tuning"] = TuningCurve();
+    recipe["test"] = {{"protocol", "hf"},
+                      {"window", text_.length},
+                      {"tokens", report_.quality.tokens},
                       {"dense_perplexity", report_.quality.dense_perplexity},
                       {"perplexity", report_.quality.perplexity},
                       {"kl_divergence", report_.quality.divergence},
@@ -297,6 +300,15 @@ class Job {
     std::ranges::for_each(report_.embeddings, add);
     std::ranges::for_each(report_.linears, add);
     return recipe;
+  }
+
+  Json TuningCurve() const {
+    Json curve = {{"steps", Json::array()}, {"held_out_kl", Json::array()}};
+    for (const DistillPoint& point : report_.distill.curve) {
+      curve["steps"].push_back(point.step);
+      curve["held_out_kl"].push_back(point.held_out);
+    }
+    return curve;
   }
 
   const double begin_ = WallSeconds();
