@@ -14,6 +14,7 @@ export ADDEND_CACHE=${ADDEND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/addend}
 # Tests that need the real model or the tokenizers of other projects skip when these cannot be fetched.
 scripts/fetch_smollm2.sh >/dev/null || echo "no SmolLM2: its tests will be skipped"
 scripts/fetch_tokenizers.sh >/dev/null || echo "no other tokenizers: their tests will be skipped"
+scripts/fetch_playwright.sh >/dev/null || echo "no Playwright: the tests of pages in a browser will be skipped"
 
 if [ "${1:-}" != --quick ]; then
   step "format and includes"

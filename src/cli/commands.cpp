@@ -12,6 +12,7 @@ std::span<const Command> Commands() {
       {"eval", "MODEL -f TEXT [options]", "measure perplexity, and divergence from the original", SetUpEval},
       {"bench", "MODEL [options]", "measure the speed of reading and of writing text", SetUpBench},
       {"inspect", "MODEL [options]", "show what is inside a model and how it was made", SetUpInspect},
+      {"compare", "MODEL... [options]", "set quality against size for several models", SetUpCompare},
       {"export", "MODEL -o OUT [options]", "write a dense model that other programs run", SetUpExport},
       {"tokenize", "MODEL TEXT [options]", "turn text into the model's token ids", SetUpTokenize},
       {"selftest", "[options]", "check every kernel that this CPU runs", SetUpSelftest},

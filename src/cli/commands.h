@@ -28,6 +28,7 @@ CommandRun SetUpRun(CLI::App& app);
 CommandRun SetUpEval(CLI::App& app);
 CommandRun SetUpBench(CLI::App& app);
 CommandRun SetUpInspect(CLI::App& app);
+CommandRun SetUpCompare(CLI::App& app);
 CommandRun SetUpExport(CLI::App& app);
 CommandRun SetUpTokenize(CLI::App& app);
 CommandRun SetUpSelftest(CLI::App& app);

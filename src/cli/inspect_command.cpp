@@ -1,154 +1,18 @@
 // `addend inspect FILE`
-#include <algorithm>
-#include <limits>
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/inspection.h"
 #include "cli/output.h"
-#include "compress/recipe.h"
-#include "tokenizer/tokenizer.h"
+#include "report/model_page.h"
 
 namespace addend {
 namespace {
 
 struct Arguments {
-  Path model;
+  Path model, page, job;
   bool layers = false, json = false;
 };
-
-size_t RankOf(const Linear& linear) {
-  const auto* factored = std::get_if<FactoredWeight>(&linear.weight);
-  return factored != nullptr ? factored->rank() : 0;
-}
-
-std::string TypeOf(const Linear& linear) {
-  const auto* stored = std::get_if<StoredMatrix>(&linear.weight);
-  return stored != nullptr ? std::string(Info(stored->type()).name) : "factored";
-}
-
-// The linears of one kind in all blocks.
-struct Group {
-  std::string name, type;  // "mixed" where types differ
-  size_t outputs = 0, inputs = 0, count = 0;
-  size_t least_rank = std::numeric_limits<size_t>::max(), most_rank = 0;  // 0: dense
-  double weights = 0, bits = 0;
-
-  void Add(const Linear& linear) {
-    type = count == 0 || type == TypeOf(linear) ? TypeOf(linear) : "mixed";
-    outputs = linear.outputs();
-    inputs = linear.inputs();
-    least_rank = std::min(least_rank, RankOf(linear));
-    most_rank = std::max(most_rank, RankOf(linear));
-    weights += static_cast<double>(linear.size());
-    bits += linear.Bits();
-    ++count;
-  }
-};
-
-std::vector<Group> GroupsOf(const Model& model) {
-  std::vector<Group> groups;
-  for (const LinearKind kind : kLinearKinds) {
-    Group& group = groups.emplace_back();
-    group.name = Name(kind);
-    for (const Block& block : model.blocks) group.Add(block[kind]);
-  }
-  return groups;
-}
-
-Json ToJson(const ModelConfig& config) {
-  return {{"blocks", config.blocks},         {"hidden", config.hidden},
-          {"heads", config.heads},           {"kv_heads", config.kv_heads},
-          {"head_dim", config.head_dim},     {"feed_forward", config.feed_forward},
-          {"vocabulary", config.vocabulary}, {"context", config.context},
-          {"tied_head", config.tied_head},   {"sliding_window", config.sliding_window},
-          {"rope_theta", config.rope_theta}, {"rope_scaling", Name(config.rope_scaling.kind)}};
-}
-
-// Of the embedding or the head.
-Json ToJson(const Linear& linear) {
-  return {{"type", TypeOf(linear)},
-          {"rows", linear.outputs()},
-          {"columns", linear.inputs()},
-          {"rank", RankOf(linear)},
-          {"bits_per_weight", linear.Bits() / static_cast<double>(linear.size())}};
-}
-
-Json ToJson(const Group& group) {
-  return {{"name", group.name},           {"type", group.type},
-          {"count", group.count},         {"outputs", group.outputs},
-          {"inputs", group.inputs},       {"least_rank", group.least_rank},
-          {"most_rank", group.most_rank}, {"bits_per_weight", group.bits / group.weights}};
-}
-
-Json SizesOf(const Model& model, const Path& path) {
-  const SizeReport size = CountBits(model);
-  const double bytes = std::filesystem::is_regular_file(path)
-                           ? static_cast<double>(std::filesystem::file_size(path))
-                           : size.total_bits / 8;
-  return {{"bytes", bytes},
-          {"weights", size.total_weights},
-          {"linear_weights", size.linear_weights},
-          {"linear_bits_per_weight", size.linear_bits / static_cast<double>(size.linear_weights)},
-          {"file_bits_per_weight", 8 * bytes / static_cast<double>(size.total_weights)}};
-}
-
-// A model can be looked at without its tokenizer, so its absence is told, not thrown.
-Json TokenizerOf(const Path& path) {
-  try {
-    const Tokenizer tokenizer = LoadTokenizer(path);
-    const std::optional<TokenId> bos = tokenizer.bos();
-    Json ends = Json::array();
-    for (const TokenId id : tokenizer.end_tokens()) ends.push_back(id);
-    return {{"tokens", tokenizer.vocabulary_size()},
-            {"bos", bos ? Json(*bos) : Json()},
-            {"end_tokens", ends},
-            {"chat_template", !tokenizer.chat_template().empty()}};
-  } catch (const Error& error) {
-    return {{"problem", error.what()}};
-  }
-}
-
-// One row for each linear: what it is, and the errors that the recipe has of it.
-Json LayersOf(const Model& model, const Json& recipe) {
-  Json layers = Json::array();
-  for (size_t b = 0; b < model.blocks.size(); ++b) {
-    for (const LinearKind kind : kLinearKinds) {
-      const Linear& linear = model.blocks[b][kind];
-      const std::string name = LinearName(b, kind);
-      Json& layer =
-          layers.emplace_back(Json{{"name", name},
-                                   {"type", TypeOf(linear)},
-                                   {"outputs", linear.outputs()},
-                                   {"inputs", linear.inputs()},
-                                   {"rank", RankOf(linear)},
-                                   {"bits_per_weight", linear.Bits() / static_cast<double>(linear.size())}});
-      const Json errors = ErrorsOf(recipe, name);
-      for (const char* key : {"weighted_error", "output_error"}) {
-        if (errors.contains(key)) layer[key] = errors[key];
-      }
-    }
-  }
-  return layers;
-}
-
-Json Inspect(const Arguments& arguments) {
-  const Model model = LoadModel(arguments.model);
-  Json recipe = RecipeOf(model);
-  Json result = {{"file", arguments.model.string()},
-                 {"name", model.config.name},
-                 {"architecture", Name(model.config.architecture)},
-                 {"config", ToJson(model.config)},
-                 {"size", SizesOf(model, arguments.model)},
-                 {"linears", Json::array()},
-                 {"embedding", ToJson(model.embedding)},
-                 {"head", model.head ? ToJson(*model.head) : Json()},  // null: tied to the embedding
-                 {"tokenizer", TokenizerOf(arguments.model)}};
-  for (const Group& group : GroupsOf(model)) result["linears"].push_back(ToJson(group));
-  if (arguments.layers) result["layers"] = LayersOf(model, recipe);
-  recipe.erase(kRecipeLinears);
-  result["recipe"] = std::move(recipe);
-  return result;
-}
 
 // Strings without quotes, numbers short.
 std::string Short(const Json& value) {
@@ -223,9 +87,26 @@ std::string ToText(const Json& result) {
   return text;
 }
 
+// What the job that made the file printed of itself; null when it is not given.
+Json JobOf(const Arguments& arguments, const Json& inspection) {
+  if (arguments.job.empty()) return {};
+  const std::string origin = arguments.job.string();
+  Json job = ParseJson(ReadTextFile(arguments.job), origin);
+  const auto bytes = JsonField<double>(job, "file_bytes", origin);
+  if (bytes != inspection["size"]["bytes"]) {
+    throw Error(origin, ": is of another file: one of ", bytes, " bytes, not ",
+                inspection["size"]["bytes"].get<double>());
+  }
+  return job;
+}
+
 void Run(const Arguments& arguments) {
-  const Json result = Inspect(arguments);
-  if (arguments.json) {
+  const bool writes_page = !arguments.page.empty();
+  if (writes_page) CheckOutput({arguments.model, arguments.job}, arguments.page);
+  const Json result = Inspection(arguments.model, arguments.layers || writes_page);
+  if (writes_page) {
+    WriteFileAtomically(arguments.page, ModelPage(result, JobOf(arguments, result)));
+  } else if (arguments.json) {
     PrintJson(result);
   } else {
     Print(ToText(result));
@@ -240,12 +121,14 @@ CommandRun SetUpInspect(CLI::App& app) {
   AddModel(app, arguments->model, "any model: compressed, GGUF or Hugging Face folder");
   app.option_defaults()->group("Output");
   AddFlag(app, "--layers", arguments->layers, "also each layer: rank, bits, errors");
-  AddFlag(app, "--json", arguments->json, "the same as JSON");
+  CLI::Option* json = AddFlag(app, "--json", arguments->json, "the same as JSON");
+  CLI::Option* page = AddPath(app, "--html", arguments->page, "a page to write, with charts")->excludes(json);
+  AddPath(app, "--job", arguments->job, "what compress --json printed: its times")->needs(page);
   app.option_defaults()->group("General");
   app.footer(
       "Examples:\n"
       "  addend inspect model.gguf --layers\n"
-      "  addend inspect model.gguf --json");
+      "  addend inspect model.gguf --html report.html");
   return [arguments] { Run(*arguments); };
 }
 

@@ -17,10 +17,11 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 HERE = pathlib.Path(__file__).resolve().parent
 ADDEND = None  # the program, from the command line
-COMMANDS = ["compress", "run", "eval", "bench", "inspect", "export", "tokenize", "selftest"]
+COMMANDS = ["compress", "run", "eval", "bench", "inspect", "compare", "export", "tokenize", "selftest"]
 
 
 def addend(*arguments, **options):
@@ -95,6 +96,17 @@ def write_zeros(model, folder, layers):
     with open(folder / "model.safetensors", "wb") as file:
         file.write(struct.pack("<Q", len(encoded)) + encoded)
         file.truncate(8 + len(encoded) + end)
+
+
+def add_text_key(gguf, out, key, text):
+    """A copy of a GGUF file with one more key, in front. What follows must stay aligned, so spaces are added."""
+    content = gguf.read_bytes()
+    keys, = struct.unpack_from("<Q", content, 16)
+    encoded = text.encode()
+    encoded += b" " * (-(20 + len(key) + len(encoded)) % 32)
+    pair = struct.pack("<Q", len(key)) + key.encode() + struct.pack("<IQ", 8, len(encoded)) + encoded
+    out.write_bytes(content[:16] + struct.pack("<Q", keys + 1) + pair + content[24:])
+    return out
 
 
 def words(seed, count):
@@ -178,7 +190,7 @@ class Usage(CliTest):
         self.assert_fails(addend("tokenize", self.model, "a", "b"), 2, "'b'")
 
     def test_missing_arguments(self):
-        for command in ("compress", "run", "eval", "bench", "inspect", "export", "tokenize"):
+        for command in ("compress", "run", "eval", "bench", "inspect", "compare", "export", "tokenize"):
             self.assert_fails(addend(command), 2, "required", f"addend {command} --help")
         self.assert_fails(addend("compress", self.model, "--json"), 2, "--output is required")
         self.assert_fails(addend("eval", self.model), 2, "--file")
@@ -450,6 +462,179 @@ class Inspect(Compressed):
     def test_without_tokenizer(self):
         bare = HERE.parent / "golden/tiny_models/llama"
         self.assertIn("problem", self.assert_json(addend("inspect", bare, "--json"))["tokenizer"])
+
+
+class PageTest(Compressed):
+    def read_page(self, path):
+        """The page as XML, after checks that hold for each of them."""
+        content = path.read_text()
+        root = xml.etree.ElementTree.fromstring(content)
+        self.assertEqual((root.tag, root.get("lang")), ("html", "en"))
+        for address in ("http:", "https:", "url(", "@import", "<script", "<img", "src=", "href="):
+            self.assertFalse(address in content, address)
+        policy = root.find("head/meta[@http-equiv='Content-Security-Policy']").get("content")
+        self.assertTrue(policy.startswith("default-src 'none';"), policy)
+        self.assertEqual(len(root.findall(".//h1")), 1)
+        for image in root.iter("svg"):
+            self.assertTrue(image.get("aria-label") or image.get("aria-hidden") or image.find("rect") is not None)
+        for table in root.iter("table"):
+            self.assertTrue(table.find("caption").text)
+            widths = {len(row) for row in table.iter("tr")}
+            self.assertEqual(len(widths), 1, table.find("caption").text)
+        for heading in root.iter("th"):
+            self.assertIn(heading.get("scope"), ("col", "row"))
+        return root
+
+
+class Pages(PageTest):
+    """inspect --html"""
+
+    def page(self, model, *options):
+        out = self.folder / "page.html"
+        result = self.assert_done(addend("inspect", model, "--html", out, *options))
+        self.assertEqual(result.stdout + result.stderr, b"")
+        return self.read_page(out)
+
+    def titles(self, root):
+        return [heading.text for heading in root.iter("h2")]
+
+    def test_compressed(self):
+        job = self.folder / "job.json"
+        job.write_text(json.dumps(self.report))
+        root = self.page(self.compressed, "--job", job)
+        self.assertEqual(self.titles(root),
+                         ["Quality", "Weights", "Error against rate", "Tuning", "Where the bytes are",
+                          "Where the time went", "Recipe", "Model and tokenizer"])
+        text = "\n".join(root.itertext())
+        shown = [layer["name"] for layer in self.report["linears"]]
+        shown.append(f"{self.report['quality']['perplexity']:.5g}")
+        shown += [f"{point['held_out_kl']:.4g}" for point in self.report["distillation"]["curve"]]
+        self.assertEqual([part for part in shown if part not in text], [])
+
+    def test_dense(self):
+        for model in (self.model, HERE.parent / "golden/tiny_models/gemma3"):
+            self.assertEqual(self.titles(self.page(model)), ["Weights", "Where the bytes are", "Model and tokenizer"])
+
+    def test_parts_are_the_whole(self):
+        for model in (self.model, self.compressed):
+            size = self.assert_json(addend("inspect", model, "--json"))["size"]
+            self.assertEqual(sum(size["parts"].values()), size["bytes"])
+
+    def test_refined(self):
+        out = self.folder / "refined.gguf"
+        self.assert_done(addend("refine", self.compressed, "--reference", self.model, "-o", out, "--calibration",
+                                self.calibration, "--calibration-length", "32", "--distill-steps", "5"))
+        root = self.page(out)
+        self.assertIn("Job 2", [heading.text for heading in root.iter("h3")])
+        self.assertIn("25", [cell.text for cell in root.iter("th")])  # the 5 steps come after 20
+
+    def test_hostile_names(self):
+        dense = self.folder / "<b onclick=alert(1)>&'\".gguf"
+        self.assert_done(addend("export", self.model, "-o", dense))
+        bad = "</style><script>alert(1)</script>"
+        recipe = {"test": {"perplexity": 3, "protocol": bad, "tokens": bad}, bad: bad, "start": {bad: [bad, {"a": bad}]},
+                  "tuning": {"steps": [0, bad], "held_out_kl": bad}, "linears": {"blk.0.attn_q": {"weighted_error": bad}}}
+        hostile = add_text_key(dense, self.folder / "hostile.gguf", "addend.recipe", json.dumps(recipe))
+        self.assertTrue(bad in "".join(self.page(hostile).itertext()))
+        self.assertTrue("<b onclick" in "".join(self.page(dense).itertext()))
+        self.assert_done(addend("inspect", hostile, "--layers"))
+        self.assert_done(addend("compare", hostile, dense, "--html", self.folder / "page.html"))
+        self.read_page(self.folder / "page.html")
+
+    def test_hostile_recipes(self):
+        dense = self.folder / "dense.gguf"
+        self.assert_done(addend("export", self.model, "-o", dense))
+        for number, recipe in enumerate(["[]", "5", "{", '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"]):
+            hostile = add_text_key(dense, self.folder / f"hostile{number}.gguf", "addend.recipe", recipe)
+            out = self.folder / "never.html"
+            self.assert_fails(addend("inspect", hostile, "--html", out), 1, hostile, "addend.recipe")
+            self.assertFalse(out.exists())
+        for recipe in ['{"linears": 5}', '{"linears": {"blk.0.attn_q": [1]}}', '{"linears": [[]], "test": []}']:
+            hostile = add_text_key(dense, self.folder / "hostile.gguf", "addend.recipe", recipe)
+            self.page(hostile)
+
+    def test_bad_arguments(self):
+        out = self.folder / "never.html"
+        self.assert_fails(addend("inspect", self.model, "--html", out, "--json"), 2, "--json")
+        self.assert_fails(addend("inspect", self.model, "--job", self.text), 2, "--html")
+        self.assert_fails(addend("inspect", self.compressed, "--html", out, "--job", self.text), 1, "not valid JSON")
+        job = self.folder / "other.json"
+        job.write_text(json.dumps(self.report | {"file_bytes": 7}))
+        self.assert_fails(addend("inspect", self.compressed, "--html", out, "--job", job), 1, job, "another file", "7")
+        self.assert_fails(addend("inspect", self.compressed, "--html", self.compressed), 1, "source itself")
+        self.assert_fails(addend("inspect", self.model, "--html", self.model / "config.json"), 1, "part of the source")
+        self.assert_fails(addend("inspect", self.model, "--html", self.folder / "none/x.html"), 1, "no folder")
+        self.assert_fails(addend("inspect", self.model, "--html", ""), 2, "the name is empty")
+        self.assertFalse(out.exists())
+
+    def test_full_disk(self):
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+        out = self.folder / "full.html"
+        out.write_text("before")
+        self.assert_fails(addend("inspect", self.model, "--html", out, preexec_fn=limit), 1, out, "File too large")
+        self.assertEqual(out.read_text(), "before")
+
+
+class Compare(PageTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.smaller = cls.folder / "smaller.gguf"
+        arguments = cls.compress_arguments(cls.smaller)
+        arguments[arguments.index("--bits") + 1] = "1"
+        assert addend(*arguments).returncode == 0
+
+    def compare(self, *arguments):
+        return self.assert_json(addend("compare", *arguments, "--json"))
+
+    def test_recorded(self):
+        page = self.folder / "comparison.html"
+        result = self.compare(self.compressed, self.smaller, self.model, "--html", page)
+        first, second, dense = result["files"]
+        self.assertEqual([file["label"] for file in result["files"]], ["A", "B", "C"])
+        self.assertEqual(first["bytes"], self.compressed.stat().st_size)
+        self.assertEqual(first["quality"]["perplexity"], self.report["quality"]["perplexity"])
+        self.assertEqual(first["quality"]["protocol"], "hf")
+        self.assertEqual(first["quality"]["window"], 32)
+        self.assertIsNone(dense["quality"])
+        self.assertEqual(result["measure"], "kl_divergence")
+        self.assertEqual([file["front"] for file in result["files"]], [True, True, False])
+        root = self.read_page(page)
+        self.assertEqual([heading.text for heading in root.iter("h2")], ["Quality against size", "Models"])
+        self.assertEqual(len(root.findall(".//path[@transform]/title")), 2)
+
+    def test_text(self):
+        text = self.assert_done(addend("compare", self.compressed, self.smaller)).stdout.decode()
+        self.assertRegex(text, r"(?m)^\* A .*compressed.gguf +\d+\.\d [kM]B")
+        self.assertIn("calibration text", text)
+        self.assertLess(max(map(len, text.splitlines())), 120)
+
+    def test_other_texts(self):
+        other = self.folder / "other.gguf"
+        text = self.folder / "other.txt"
+        text.write_text(words(3, 4000))
+        arguments = self.compress_arguments(other)
+        arguments[arguments.index("--calibration") + 1] = text
+        self.assert_done(addend(*arguments))
+        page = self.folder / "comparison.html"
+        result = self.compare(self.compressed, other, "--html", page)
+        self.assertIsNone(result["measure"])
+        self.assertIn("cannot be compared", result["notes"][0])
+        self.assertEqual([file["front"] for file in result["files"]], [False, False])
+        self.assertEqual([heading.text for heading in self.read_page(page).iter("h2")], ["Models"])
+
+    def test_nothing_recorded(self):
+        result = self.compare(self.model)
+        self.assertEqual((result["measure"], result["files"][0]["quality"]), (None, None))
+
+    def test_bad_arguments(self):
+        out = self.folder / "never.html"
+        self.assert_fails(addend("compare", self.compressed, self.folder / "none", "--html", out), 1, "none")
+        self.assert_fails(addend("compare", self.compressed, self.smaller, "--html", self.smaller), 1, "source itself")
+        self.assert_fails(addend("compare", self.compressed, ""), 2, "name is empty")
+        self.assertFalse(out.exists())
 
 
 class Export(Compressed):
