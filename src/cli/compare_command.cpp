@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "report/comparison_page.h"
 #include "report/json_values.h"
+#include "report/text_chart.h"
 
 namespace addend {
 namespace {
@@ -101,9 +102,9 @@ void MarkFront(const std::string& measure, Json& files) {
 
 std::string HowMeasured(const Json& quality) {
   const std::string tokens = quality["tokens"].dump(), window = quality["window"].dump();
-  return "measured when each file was made, on " + tokens +
+  return "Measured when each file was made, on " + tokens +
          " tokens of its calibration text that were set aside (" + quality["protocol"].get<std::string>() +
-         ", windows of " + window + ")";
+         ", windows of " + window + ").";
 }
 
 // What a reader must know before believing the numbers.
@@ -112,17 +113,17 @@ Json NotesFor(const Json& files, const Json& measure) {
   const auto measured =
       std::ranges::find_if(files, [](const Json& file) { return !file.at("quality").is_null(); });
   if (measured == files.end()) {
-    notes.push_back("no file tells how good it is");
+    notes.push_back("No file tells how good it is.");
     return notes;
   }
   if (measure.is_null()) {
     notes.push_back(
-        "perplexities and divergences were measured on different texts, or by different protocols: they "
-        "cannot be compared");
+        "Perplexities and divergences were measured on different texts, or by different protocols: they "
+        "cannot be compared.");
   } else {
     notes.push_back(HowMeasured((*measured)["quality"]));
     if (measure == "perplexity" && !Agree(files, {"original"}))
-      notes.push_back("divergences are from different originals: only perplexities can be compared");
+      notes.push_back("Divergences are from different originals: only perplexities can be compared.");
   }
   return notes;
 }
@@ -164,6 +165,8 @@ std::string ToText(const Json& comparison) {
   if (!comparison["measure"].is_null()) text += "; *: no other is both smaller and better";
   text += "\n";
   for (const Json& note : comparison["notes"]) text += note.get<std::string>() + "\n";
+  constexpr size_t kFewest = 3;  // a picture of fewer says nothing that the table does not
+  if (CountMeasured(comparison["files"]) >= kFewest) text += "\n" + DrawAsText(ComparisonChart(comparison));
   return text;
 }
 

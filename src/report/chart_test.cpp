@@ -7,6 +7,7 @@
 #include "report/bar_chart.h"
 #include "report/heat_map.h"
 #include "report/table.h"
+#include "report/text_chart.h"
 #include "report/xy_chart.h"
 
 namespace addend {
@@ -104,6 +105,21 @@ TEST(XyChart, OnePointIsEnough) {
   XyChart chart = TwoSeries();
   chart.series = {{.name = "one", .points = {{5, 5, "", ""}}}};
   EXPECT_EQ(Count(Draw(chart), "class=\"mark s0\" transform"), 1u);
+}
+
+TEST(TextChart, PointsStandAtTheirPlaces) {
+  const XyChart chart = {
+      .x = {"size"},
+      .y = {"error"},
+      .series = {{.name = "s", .points = {{0, 10, "", "A"}, {10, 0, "", "B2"}, {10, 0, "", "C"}}},
+                 {.name = "g", .style = SeriesStyle::kGuide, .points = {{5, 5, "", "X"}}}}};
+  const std::string text = DrawAsText(chart);
+  EXPECT_THAT(text, HasSubstr("  error\n"));
+  EXPECT_THAT(text, HasSubstr("      10 +A\n"));
+  EXPECT_THAT(text, HasSubstr("       0 +" + std::string(53, ' ') + "BC\n"));
+  EXPECT_THAT(text, HasSubstr("          size\n"));
+  EXPECT_THAT(text, Not(HasSubstr("X")));
+  EXPECT_EQ(DrawAsText({}), "");
 }
 
 TEST(HeatMap, ACellForEachValue) {

@@ -21,37 +21,40 @@ Markup FilesBody(const Json& comparison) {
   Table table = {.caption = "Models",
                  .columns = {{"", false},
                              {"file", false},
-                             {"model", false},
                              {"size"},
                              {"bits, file"},
                              {"bits, layers"},
                              {"perplexity"},
                              {"KL"},
                              {"same top"},
-                             {"front", false}},
+                             {"front", false},
+                             {"model", false}},
                  .rows = {}};
   for (const Json& file : comparison.at("files")) {
     const std::string name = file.at("name"), architecture = file.at("architecture");
     const auto same_top = NumberAt(file, {"quality", "top1_agreement"});
-    table.rows.push_back(
-        {file.at("label"), file.at("file"), name.empty() ? architecture : name, SizeText(file.at("bytes")),
-         Format("%.3f", file.at("file_bits_per_weight").get<double>()),
-         Format("%.3f", file.at("linear_bits_per_weight").get<double>()),
-         Short(NumberAt(file, {"quality", "perplexity"}), 5),
-         Short(NumberAt(file, {"quality", "kl_divergence"}), 4),
-         same_top ? Format("%.1f %%", 100 * *same_top) : "", file.at("front").get<bool>() ? "yes" : ""});
+    table.rows.push_back({file.at("label"), file.at("file"), name.empty() ? architecture : name,
+                          SizeText(file.at("bytes")),
+                          Format("%.3f", file.at("file_bits_per_weight").get<double>()),
+                          Format("%.3f", file.at("linear_bits_per_weight").get<double>()),
+                          Short(NumberAt(file, {"quality", "perplexity"}), 5),
+                          Short(NumberAt(file, {"quality", "kl_divergence"}), 4),
+                          same_top ? Format("%.1f %%", 100 * *same_top) : "",
+                          file.at("front").get<bool>() ? "yes" : "", name.empty() ? architecture : name});
   }
   Markup body = Draw(table);
   for (const Json& note : comparison.at("notes")) body += Paragraph(note);
   return body;
 }
 
-// Files on the front joined by size, the others as marks. Nothing where numbers cannot be compared.
-Markup FrontBody(const Json& comparison) {
+}  // namespace
+
+// Files on the front are joined by size, the others are marks.
+XyChart ComparisonChart(const Json& comparison) {
   const Json& measure = comparison.at("measure");
   if (measure.is_null()) return {};
   const bool divergence = measure == "kl_divergence";
-  const std::string title = divergence ? "KL divergence from the original, nats a token" : "perplexity";
+  const std::string title = divergence ? "KL divergence, nats a token" : "perplexity";
   ChartSeries front{.name = "on the front: none is both smaller and better", .style = SeriesStyle::kCurve};
   ChartSeries others{.name = "others"};
   for (const Json& file : comparison.at("files")) {
@@ -65,20 +68,18 @@ Markup FrontBody(const Json& comparison) {
                              file.at("label")});
   }
   std::ranges::sort(front.points, {}, &ChartPoint::x);
-  return Draw(XyChart{.description = "Scatter plot: " + title + " over file size. The table has the numbers.",
-                      .x = {"file size, MB"},
-                      .y = {title, true},
-                      .series = {front, others}});
+  return {.description = "Scatter plot: " + title + " over file size. The table has the numbers.",
+          .x = {"file size, MB"},
+          .y = {title, true},
+          .series = {front, others}};
 }
 
-}  // namespace
-
 std::string ComparisonPage(const Json& comparison) {
-  return Render(
-      {.title = std::to_string(comparison.at("files").size()) + " models compared",
-       .subtitle = "Quality against file size",
-       .numbers = {},
-       .sections = {{"Quality against size", FrontBody(comparison)}, {"Models", FilesBody(comparison)}}});
+  return Render({.title = std::to_string(comparison.at("files").size()) + " models compared",
+                 .subtitle = "Quality against file size",
+                 .numbers = {},
+                 .sections = {{"Quality against size", Draw(ComparisonChart(comparison))},
+                              {"Models", FilesBody(comparison)}}});
 }
 
 }  // namespace addend

@@ -270,7 +270,7 @@ std::vector<const Json*> RecipesInOrder(const Json& recipe) {
 Markup TuningBody(const Json& recipe) {
   XyChart chart = {.description = "Curve: KL divergence on held-out text over the steps of tuning",
                    .x = {"step"},
-                   .y = {"held-out KL divergence, nats a token"},
+                   .y = {"held-out KL, nats a token"},
                    .series = {}};
   Table table = {.caption = "Tuning", .columns = {{"step"}, {"held-out KL divergence"}}, .rows = {}};
   double before = 0;  // steps of the runs that came earlier

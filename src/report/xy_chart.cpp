@@ -1,11 +1,10 @@
 #include "report/xy_chart.h"
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "base/format.h"
 #include "report/axis.h"
+#include "report/chart_points.h"
 
 namespace addend {
 namespace {
@@ -37,40 +36,6 @@ Markup Line(const std::string& kind, double x1, double y1, double x2, double y2)
 
 Markup Label(const std::string& kind, double x, double y, const std::string& text) {
   return Element("text", {{"class", kind}, {"x", Format("%.1f", x)}, {"y", Format("%.1f", y)}}, Text(text));
-}
-
-bool Shows(const AxisLabel& axis, double value) {
-  return std::isfinite(value) && (!axis.logarithmic || value > 0);
-}
-
-// What can be shown.
-std::vector<ChartSeries> Drawable(const XyChart& chart) {
-  std::vector<ChartSeries> series = chart.series;
-  for (ChartSeries& one : series) {
-    std::erase_if(one.points,
-                  [&](const ChartPoint& p) { return !Shows(chart.x, p.x) || !Shows(chart.y, p.y); });
-  }
-  std::erase_if(series, [](const ChartSeries& one) { return one.points.empty(); });
-  return series;
-}
-
-// What the marks and curves cover, and a little around it.
-Extent Covered(const std::vector<ChartSeries>& series, double ChartPoint::*coordinate, bool logarithmic) {
-  double least = INFINITY, most = -INFINITY;
-  for (const ChartSeries& one : series) {
-    if (one.style == SeriesStyle::kGuide) continue;
-    for (const ChartPoint& point : one.points) {
-      least = std::min(least, point.*coordinate);
-      most = std::max(most, point.*coordinate);
-    }
-  }
-  constexpr double kMargin = 0.04;
-  if (logarithmic) {
-    const double factor = std::pow(most / least, kMargin);
-    return {least / factor, most * factor};
-  }
-  const double margin = kMargin * (most - least);
-  return {least >= 0 ? std::max(0.0, least - margin) : least - margin, most + margin};
 }
 
 class Drawing {
@@ -183,9 +148,8 @@ class Drawing {
 }  // namespace
 
 Markup Draw(const XyChart& chart) {
-  std::vector<ChartSeries> series = Drawable(chart);
-  const auto is_guide = [](const ChartSeries& one) { return one.style == SeriesStyle::kGuide; };
-  if (std::ranges::all_of(series, is_guide)) return {};
+  std::vector<ChartSeries> series = DrawableSeries(chart);
+  if (series.empty()) return {};
   const Drawing drawing(chart, std::move(series));
   return Element("figure", {{"class", "chart"}}, drawing.Picture() + drawing.Legend());
 }
