@@ -4,7 +4,7 @@
 #   scripts/install_packages.sh --test   also what the tests and checks of scripts/test.sh need
 set -euo pipefail
 packages=(cmake g++ ninja-build pkg-config libopenblas-dev nlohmann-json3-dev libcli11-dev libpcre2-dev libutf8proc-dev
-          libxxhash-dev python3 python3-pip unzip)
+          libxxhash-dev libedit-dev python3 python3-pip unzip)
 if [ "${1:-}" = --test ]; then
   packages+=(clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev libgtest-dev libgmock-dev libbenchmark-dev ccache npm
              python3-venv chromium fonts-dejavu-core)

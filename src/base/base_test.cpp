@@ -207,6 +207,21 @@ TEST(ThreadPool, WakesAfterSleeping) {
   EXPECT_EQ(calls, 6);
 }
 
+TEST(ThreadPool, SignalsAreTheCallers) {
+  ThreadPool pool(3);
+  const std::thread::id caller = std::this_thread::get_id();
+  std::atomic<int> blocked{0}, of{0};
+  const auto look = [&](size_t) {
+    if (std::this_thread::get_id() == caller) return;
+    sigset_t signals;
+    pthread_sigmask(SIG_BLOCK, nullptr, &signals);
+    blocked += sigismember(&signals, SIGINT);
+    ++of;
+  };
+  while (of == 0) pool.For(1000, look);
+  EXPECT_EQ(blocked, of);
+}
+
 TEST(ThreadPool, NestedLoopsRunInPlace) {
   ThreadPool pool(2);
   std::vector<int> calls(16);

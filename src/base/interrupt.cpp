@@ -15,7 +15,7 @@ void Handle(int signal) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }
-  requested = 1;
+  requested = signal;
 }
 
 }  // namespace
@@ -32,6 +32,10 @@ void CatchInterrupts() {
 
 bool InterruptRequested() {
   return requested != 0;
+}
+
+int InterruptSignal() {
+  return requested;
 }
 
 void ClearInterrupt() {

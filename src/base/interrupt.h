@@ -8,6 +8,7 @@ namespace addend {
 // process at once, but for SIGHUP.
 void CatchInterrupts();
 bool InterruptRequested();
+int InterruptSignal();  // which: SIGINT, ...; 0 when none
 void ClearInterrupt();
 void ThrowIfInterrupted();  // throws Interrupted
 

@@ -9,6 +9,7 @@ std::span<const Command> Commands() {
       {"refine", "FILE --reference MODEL -o OUT.gguf [options]", "go on tuning a compressed model",
        SetUpRefine},
       {"run", "MODEL TEXT [options]", "continue a text", SetUpRun},
+      {"chat", "MODEL [options]", "talk with a model in the terminal", SetUpChat},
       {"eval", "MODEL -f TEXT [options]", "measure perplexity, and divergence from the original", SetUpEval},
       {"bench", "MODEL [options]", "measure the speed of reading and of writing text", SetUpBench},
       {"inspect", "MODEL [options]", "show what is inside a model and how it was made", SetUpInspect},

@@ -25,6 +25,7 @@ std::span<const Command> Commands();  // in the order of the help
 CommandRun SetUpCompress(CLI::App& app);
 CommandRun SetUpRefine(CLI::App& app);
 CommandRun SetUpRun(CLI::App& app);
+CommandRun SetUpChat(CLI::App& app);
 CommandRun SetUpEval(CLI::App& app);
 CommandRun SetUpBench(CLI::App& app);
 CommandRun SetUpInspect(CLI::App& app);

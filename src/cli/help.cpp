@@ -76,6 +76,7 @@ std::string ProgramHelp() {
   text +=
       "\nExamples:\n"
       "  addend compress SmolLM2-135M-Instruct --bits 1.0 -o model.gguf\n"
+      "  addend chat model.gguf\n"
       "  addend run model.gguf -p \"The capital of France is\"\n";
   return text;
 }

@@ -100,8 +100,7 @@ void RunProgram(std::vector<std::string> arguments) {
 }
 
 int Fail(ExitCode code, const std::string& message) {
-  constexpr size_t kLongest = 500;  // a damaged file may hold a name of 100 kB
-  std::fprintf(stderr, "addend: %s\n", Shortened(OneLine(message), kLongest).c_str());
+  std::fprintf(stderr, "addend: %s\n", Shortened(OneLine(message), kLongestError).c_str());
   return code;
 }
 

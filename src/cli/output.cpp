@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+
+#include "tokenizer/utf8.h"
 
 namespace addend {
 namespace {
@@ -37,6 +40,11 @@ void Print(std::string_view text) {
   }
 }
 
+void PrintText(std::string_view text) {
+  static const bool raw = isatty(STDOUT_FILENO) == 0;
+  Print(raw ? text : Visible(text));
+}
+
 void PrintJson(const Json& value) {
   Print(value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
@@ -51,6 +59,23 @@ std::string OneLine(std::string_view text) {
   return line;
 }
 
+std::string Visible(std::string_view text) {
+  std::string visible;
+  while (!text.empty()) {
+    const auto first = static_cast<unsigned char>(text.front());
+    const size_t control = first == '\n' || first == '\t' ? 0 : ControlCharacter(text);
+    if (control == 0) {
+      visible += text.front();
+    } else if (first < 0x20) {
+      AppendUtf8(U'\u2400' + first, visible);
+    } else {
+      AppendUtf8(first == 0x7f ? U'\u2421' : U'\ufffd', visible);
+    }
+    text.remove_prefix(std::max<size_t>(control, 1));
+  }
+  return visible;
+}
+
 std::string Shortened(const std::string& text, size_t most) {
   constexpr std::string_view kGap = " ... ";
   if (text.size() <= most) return text;
@@ -63,6 +88,21 @@ std::string Shortened(const std::string& text, size_t most) {
 
 void PrintNote(std::string_view text) {
   std::fprintf(stderr, "note: %s\n", OneLine(text).c_str());
+}
+
+void PrintError(std::string_view text) {
+  std::fprintf(stderr, "error: %s\n", Shortened(OneLine(text), kLongestError).c_str());
+}
+
+bool IsDumbTerminal() {
+  const char* const name = std::getenv("TERM");
+  return name == nullptr || std::string_view(name) == "dumb";
+}
+
+void PrintRemark(std::string_view text) {
+  static const bool faint =
+      isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr && !IsDumbTerminal();
+  std::fprintf(stderr, faint ? "\033[2m[%s]\033[0m\n" : "[%s]\n", OneLine(text).c_str());
 }
 
 void NoteLongContext(size_t tokens, size_t trained) {

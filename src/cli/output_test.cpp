@@ -12,6 +12,13 @@ TEST(OneLine, ControlCharactersBecomeSpaces) {
   EXPECT_EQ(OneLine("cut \xc2"), "cut \xc2");
 }
 
+TEST(Visible, ControlCharactersBecomeSigns) {
+  EXPECT_EQ(Visible("a\nb\tc"), "a\nb\tc");
+  EXPECT_EQ(Visible("\x1b[2J\r\x7f"), "\u241b[2J\u240d\u2421");
+  EXPECT_EQ(Visible("a\xc2\x9b\x32J"), "a\ufffd2J");
+  EXPECT_EQ(Visible("\u00e9\u6f22 "), "\u00e9\u6f22 ");
+}
+
 TEST(Shortened, KeepsBothEnds) {
   EXPECT_EQ(Shortened("just as it is", 20), "just as it is");
   EXPECT_EQ(Shortened("model.gguf: key 'aaaaaaaaaaaaaaaaaaaaaaaa' is missing", 25),

@@ -4,28 +4,26 @@
 #include <memory>
 
 #include "base/interrupt.h"
+#include "chat/chat_prompt.h"
 #include "cli/commands.h"
+#include "cli/generate_options.h"
 #include "cli/output.h"
-#include "generate/session.h"
 
 namespace addend {
 namespace {
 
-constexpr long kMostTokens = 1L << 30;
-
 struct Arguments {
   Path model;
   TextSource prompt;
-  bool parse_special = false;
-  long tokens = 128;
-  size_t context = 0;
-  GenerateOptions generate;
+  bool parse_special = false, chat = false;
+  std::optional<std::string> chat_template;
+  GenerateArguments generate;
   bool no_statistics = false;
   CommonOptions common;
 };
 
 // By default no more than needed: memory follows the context.
-size_t ContextFor(const Arguments& arguments, const ModelConfig& config, size_t prompt_tokens) {
+size_t ContextFor(const GenerateArguments& arguments, const ModelConfig& config, size_t prompt_tokens) {
   if (arguments.context > 0) return arguments.context;
   if (arguments.generate.max_tokens == kUntilContextIsFull) return config.context;
   return std::min(config.context, prompt_tokens + arguments.generate.max_tokens);
@@ -39,6 +37,10 @@ void PrintStatistics(const Generation& generation) {
 }
 
 std::vector<TokenId> Encode(const Arguments& arguments, const Tokenizer& tokenizer, const std::string& text) {
+  if (arguments.chat) {
+    const ChatMessage message{.role = "user", .content = text};
+    return ChatPrompt(tokenizer, arguments.chat_template).Encode({&message, 1});
+  }
   std::vector<TokenId> prompt =
       tokenizer.Encode(text, {.parse_special = arguments.parse_special, .add_special = true});
   // Only a model with a BOS can begin with nothing.
@@ -48,25 +50,24 @@ std::vector<TokenId> Encode(const Arguments& arguments, const Tokenizer& tokeniz
 }
 
 void Run(Arguments& arguments) {
-  arguments.generate.max_tokens =
-      arguments.tokens < 0 ? kUntilContextIsFull : static_cast<size_t>(arguments.tokens);
-  AsUsage([&] { arguments.generate.sampling.Validate(); });
+  arguments.generate.Check();
   const std::string text = arguments.prompt.Read();
   CatchInterrupts();
 
   const Model model = LoadCheckedModel(arguments.model);
   const Tokenizer tokenizer = LoadTokenizer(arguments.model);
   const std::vector<TokenId> prompt = Encode(arguments, tokenizer, text);
-  if (!arguments.common.quiet) NoteLongContext(arguments.context, model.config.context);
+  if (!arguments.common.quiet) NoteLongContext(arguments.generate.context, model.config.context);
   ThreadPool pool(arguments.common.threads);
   Transformer transformer(model, pool);
-  Session session(transformer, tokenizer, ContextFor(arguments, model.config, prompt.size()));
+  Session session(transformer, tokenizer, ContextFor(arguments.generate, model.config, prompt.size()),
+                  arguments.generate.kv_type);
 
   const auto show = [](std::string_view piece) {
-    Print(piece);
+    PrintText(piece);
     return true;
   };
-  const Generation generation = session.Generate(prompt, arguments.generate, show);
+  const Generation generation = session.Generate(prompt, arguments.generate.generate, show);
   if (!generation.tokens.empty() && !generation.text.ends_with('\n')) Print("\n");
   if (!arguments.no_statistics && !arguments.common.quiet) PrintStatistics(generation);
   if (generation.finish == FinishReason::kInterrupted) throw Interrupted("interrupted");
@@ -76,42 +77,31 @@ void Run(Arguments& arguments) {
 
 CommandRun SetUpRun(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
-  SamplingOptions& sampling = arguments->generate.sampling;
+  arguments->generate.tokens = 128;
 
   app.option_defaults()->group("Model and text");
   AddModel(app, arguments->model, "any model: compressed, GGUF or Hugging Face folder");
   AddTextSource(app, "-p,--prompt,TEXT", arguments->prompt, "the text to go on from");
-  AddFlag(app, "--special", arguments->parse_special, "read <|im_start|> and such in it as tokens");
-  AddNumber(app, "-n,--n-predict", arguments->tokens, {-1, kMostTokens},
-            "tokens to write; 0 = only read the text, -1 = until the context is full");
-  AddNumber(app, "-c,--ctx-size", arguments->context, {0, kMostTokens}, "context in tokens; 0 = as needed");
-  const auto add_stop = [arguments](const std::vector<std::string>& texts) {
-    if (std::count(texts.begin(), texts.end(), "") > 0) {
-      throw UsageError("--stop: the text is empty; it would end every text at once");
-    }
-    arguments->generate.stop = texts;
-  };
-  app.add_option_function<std::vector<std::string>>("--stop", add_stop,
-                                                    "end before this text (may be repeated)")
-      ->type_name("TEXT")
-      ->allow_extra_args(false);
+  CLI::Option* const special =
+      AddFlag(app, "--special", arguments->parse_special, "read <|im_start|> and such in it as tokens");
+  CLI::Option* const chat =
+      AddFlag(app, "--chat", arguments->chat, "answer it, as the first message of a chat");
+  chat->excludes(special);
+  AddTemplateOption(app, arguments->chat_template)->needs(chat);
+  AddLengthOptions(app, arguments->generate, {-1, kMostTokens},
+                   "tokens to write; 0 = only read the text, -1 = until the context is full",
+                   "context in tokens; 0 = as needed");
+  AddStopOption(app, arguments->generate.generate.stop);
 
   app.option_defaults()->group("Sampling");
-  AddNumber(app, "--temp", sampling.temperature, {0, 1000}, "temperature; 0 = the likeliest token");
-  AddNumber(app, "--top-k", sampling.top_k, {0, 1 << 30}, "only the K likeliest; 0 = off");
-  AddNumber(app, "--top-p", sampling.top_p, {0, 1}, "only the fewest that make up P; 1 = off");
-  AddNumber(app, "--min-p", sampling.min_p, {0, 1}, "only those above P of the best; 0 = off");
-  AddNumber(app, "--repeat-penalty", sampling.repetition_penalty, {0, 1000},
-            "makes recent tokens less likely; 1 = off");
-  AddNumber(app, "--repeat-last-n", sampling.repetition_window, {0, kMostTokens},
-            "how many tokens are recent");
-  AddNumber(app, "-s,--seed", sampling.seed, {0, UINT64_MAX}, "equal seeds give equal texts");
+  AddSamplingOptions(app, arguments->generate.generate.sampling);
 
   AddCommonOptions(app, arguments->common);
   AddFlag(app, "--no-stats", arguments->no_statistics, "no statistics on stderr");
   app.footer(
       "Examples:\n"
       "  addend run model.gguf -p \"The capital of France is\" -n 32 --temp 0\n"
+      "  addend run model.gguf --chat -f letter.txt -n -1\n"
       "  addend run model.gguf -f story.txt --stop \"The end\" > continued.txt");
   return [arguments] { Run(*arguments); };
 }

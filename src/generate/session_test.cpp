@@ -8,34 +8,15 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
-#include "base/json.h"
+#include "generate/test_support.h"
 #include "support.h"
-#include "tokenizer/byte_alphabet.h"
 
 namespace addend {
 namespace {
 
+using test::ByteTokenizer;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
-
-constexpr TokenId kNoEnd = 319;
-
-// Ids 0 to 255 are the bytes, 256 and up "256", "257", ...; `end` ends a text.
-Tokenizer ByteTokenizer(TokenId end = kNoEnd) {
-  Json json = {{"model", {{"type", "BPE"}, {"merges", Json::array()}}},
-               {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}},
-               {"decoder", {{"type", "ByteLevel"}}},
-               {"added_tokens", Json::array()}};
-  std::string end_text;
-  for (TokenId id = 0; id < 320; ++id) {
-    const std::string text =
-        id < 256 ? SpellBytes(std::string(1, static_cast<char>(id))) : std::to_string(id);
-    json["model"]["vocab"][text] = id;
-    if (id == end) end_text = text;
-  }
-  json["added_tokens"].push_back({{"id", end}, {"content", end_text}, {"special", true}});
-  return Tokenizer::FromJson(json.dump(), Json{{"eos_token", end_text}}.dump(), "test");
-}
 
 class SessionTest : public testing::Test {
  protected:

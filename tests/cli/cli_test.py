@@ -7,6 +7,7 @@ import json
 import math
 import os
 import pathlib
+import pty
 import random
 import resource
 import shutil
@@ -19,9 +20,11 @@ import time
 import unittest
 import xml.etree.ElementTree
 
+from terminal import Terminal
+
 HERE = pathlib.Path(__file__).resolve().parent
 ADDEND = None  # the program, from the command line
-COMMANDS = ["compress", "run", "eval", "bench", "inspect", "compare", "export", "tokenize", "selftest"]
+COMMANDS = ["compress", "run", "chat", "eval", "bench", "inspect", "compare", "export", "tokenize", "selftest"]
 
 
 def addend(*arguments, **options):
@@ -190,7 +193,7 @@ class Usage(CliTest):
         self.assert_fails(addend("tokenize", self.model, "a", "b"), 2, "'b'")
 
     def test_missing_arguments(self):
-        for command in ("compress", "run", "eval", "bench", "inspect", "compare", "export", "tokenize"):
+        for command in ("compress", "run", "chat", "eval", "bench", "inspect", "compare", "export", "tokenize"):
             self.assert_fails(addend(command), 2, "required", f"addend {command} --help")
         self.assert_fails(addend("compress", self.model, "--json"), 2, "--output is required")
         self.assert_fails(addend("eval", self.model), 2, "--file")
@@ -369,6 +372,25 @@ class Run(CliTest):
         (bare / "tokenizer_config.json").unlink()
         self.assert_fails(addend("run", bare, "-f", "/dev/null"), 2, "the text is empty", "-p")
 
+    def test_escape_sequences_do_not_reach_a_terminal(self):
+        wild = ["-n", "600", "--temp", "1000", "--top-k", "0", "--top-p", "1", "--min-p", "0", "--no-stats"]
+        raw = self.assert_done(addend("run", self.model, "x", *wild)).stdout
+        self.assertIn(b"\x1b", raw)  # as a script wants it
+        master, slave = pty.openpty()
+        process = subprocess.Popen([ADDEND, "run", self.model, "x", *wild], stdout=slave)
+        os.close(slave)
+        shown = b""
+        try:
+            while piece := os.read(master, 65536):
+                shown += piece
+        except OSError:  # the end
+            pass
+        os.close(master)
+        self.assertEqual(process.wait(), 0)
+        for control in set(range(32)) - set(b"\r\n\t"):
+            self.assertNotIn(bytes([control]), shown)
+        self.assertIn("\N{SYMBOL FOR ESCAPE}", shown.decode())
+
     def test_every_target(self):
         for target in ("scalar", "sse41", "avx2", "avx512", "neon"):
             result = self.run_text("-p", "x", "--temp", "0", "--target", target)
@@ -376,6 +398,263 @@ class Run(CliTest):
                 self.assert_fails(result, 2, target)  # not on this CPU
             else:
                 self.assert_done(result)
+
+
+class Chat(CliTest):
+    """Conversations through pipes."""
+
+    def chat(self, lines, *arguments, **options):
+        return addend("chat", self.model, "--chat-template", "llama2", "-n", "16", "--temp", "0", *arguments,
+                      input=lines.encode(), **options)
+
+    def messages(self, lines, *arguments):
+        """What the conversation holds after these lines, as (role, content)."""
+        file = self.folder / "messages.json"
+        file.unlink(missing_ok=True)
+        self.assert_done(self.chat(f"{lines}\n/save {file}\n", *arguments))
+        return [(message["role"], message["content"]) for message in json.loads(file.read_text())["messages"]]
+
+    def questions(self, lines, *arguments):
+        return [content for role, content in self.messages(lines, *arguments) if role != "assistant"]
+
+    def test_each_line_is_a_turn(self):
+        result = self.assert_done(self.chat("Hello\nAnd now?"))
+        self.assertNotIn(b">", result.stdout[:1])
+        self.assertEqual(result.stderr.count(b"tokens/s"), 2)
+        answers = [content for role, content in self.messages("Hello\nAnd now?") if role == "assistant"]
+        self.assertEqual(result.stdout.decode(errors="replace"), "".join(f"{answer}\n" for answer in answers))
+        self.assertEqual(self.chat("Hello", "--no-stats").stderr, b"")
+        self.assertEqual(self.chat("Hello", "--quiet").stderr, b"")
+        self.assertEqual(self.assert_done(self.chat("")).stdout, b"")
+
+    def test_the_answer_is_the_models(self):
+        answer = self.assert_done(self.chat("Hello")).stdout
+        run = addend("run", self.model, "[INST] Hello [/INST]", "-n", "16", "--temp", "0")
+        self.assertEqual(answer, run.stdout)
+
+    def test_lines(self):
+        self.assertEqual(self.questions("a\\\n  b\\\nc\n\n \n//etc\r\nü 漢字\nd\\\\"),
+                         ["a\n  b\nc", "/etc", "ü 漢字", "d\\\\"])
+        self.assertEqual(self.questions("a\n/reset\nb"), ["b"])
+        self.assertEqual(self.questions("/system Be brief.\na", "--system", "x"), ["Be brief.", "a"])
+        self.assertEqual(self.questions("a\n/system", "--system", "x"), ["a"])
+        self.assertEqual(self.questions("a\n/regenerate\n/regenerate", "--system", "x"), ["x", "a"])
+        self.assertEqual(self.chat("a\n/quit\nb").stderr.count(b"tokens/s"), 1)
+        self.assertEqual(self.chat("a\\").stderr.count(b"tokens/s"), 1)
+
+    def test_commands_that_tell(self):
+        text = self.assert_done(self.chat("/help\na\n/stats")).stderr.decode()
+        for part in ("/system [TEXT]", "/save FILE", "turns    1", "context  ", "written  16 tokens"):
+            self.assertIn(part, text)
+
+    def test_command_errors(self):
+        for line, *parts in [("/rest", "'/rest'", "did you mean '/reset'?", "/help"), ("/xyzzyx", "'/xyzzyx'"),
+                             ("/reset now", "/reset takes nothing"), ("/save", "/save needs"), ("/load  ", "/load needs"),
+                             ("/load none.json", "none.json"), ("/regenerate", "no answer yet"),
+                             ("/load /dev/zero", "/dev/zero"), (f"/load {self.text}", self.text, "JSON"),
+                             (f"/save {self.text}", self.text, "another file"), ("/save /dev/full", "/dev/full"),
+                             (f"/save {self.folder}/none/x", "none/x")]:
+            with self.subTest(line):
+                self.assert_fails(self.chat(f"{line}\nnever asked"), 1, *parts)
+
+    def test_conversations_go_on(self):
+        file, copy = self.folder / "saved.json", self.folder / "copy.json"
+        self.assert_done(self.chat(f"a\nb\n/save {file}", "--system", "x"))
+        whole = self.messages("a\nb\nc", "--system", "x")
+        self.assertEqual(self.messages(f"/load {file}\nc")[:-1], whole[:-1])
+        self.assertEqual(self.messages("c", "--load", file)[:-1], whole[:-1])
+        self.assertEqual(self.questions("c", "--load", file, "--system", "y")[0], "y")
+        self.assert_done(self.chat(f"/load {file}\n/save {copy}\n/save {copy}"))
+        self.assertEqual(copy.read_bytes(), file.read_bytes())
+        self.assert_fails(self.chat("c", "--load", self.text), 1, self.text, "JSON")
+
+    def test_context(self):
+        result = self.assert_done(self.chat("hello there\n" * 12, "-c", "96"))
+        self.assertIn(b"note: the conversation outgrew the context: the model no longer sees the oldest", result.stderr)
+        self.assert_fails(self.chat("word " * 200, "-c", "96"), 1, "the message has ", "at most ", "96")
+        self.assertIn(b"longer than the 512", self.chat("a", "-c", "600").stderr)
+
+    def test_templates(self):
+        bare = ["chat", self.model, "-n", "4"]
+        self.assert_fails(addend(*bare, input=b"x"), 1, "tiny model", "no chat template", "--chat-template", "chatml")
+        self.assert_fails(addend(*bare, "--chat-template", "claude", input=b"x"), 2, "'claude'", "chatml")
+        own = copy_with(self.model, self.folder / "own template", "tokenizer_config.json", lambda config: config.update(
+            chat_template="{{ messages[0].content }}{{ raise_exception('two') if messages|length > 1 }}{{ tone }}"))
+        chat = lambda *arguments: self.assert_done(addend("chat", own, "-n", "4", *arguments, input=b"x\n/stats")).stderr
+        self.assertNotIn(b"read     7 tokens", chat())
+        self.assertIn(b"read     7 tokens", chat("--template-arg", "tone=123456"))
+        self.assertEqual(self.assert_done(addend("run", own, "--chat", "-p", "x", "-n", "4")).stdout,
+                         self.assert_done(addend("chat", own, "-n", "4", input=b"x")).stdout)
+        self.assert_fails(addend("run", self.model, "--chat", "-p", "x"), 1, "no chat template")
+        self.assert_done(addend("run", self.model, "--chat", "--chat-template", "zephyr", "-p", "x"))
+        self.assert_fails(addend("run", own, "--chat-template", "zephyr", "-p", "x"), 2, "--chat")
+        self.assert_fails(addend("run", own, "--chat", "--special", "-p", "x"), 2, "--chat", "--special")
+        failed = addend("chat", own, "-n", "4", "--no-stats", input=b"x\ny")
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn(b"chat template: line 1: the template refuses: two", failed.stderr)
+        for value in ("tone", "=1", "tone=", "tone=x"):
+            self.assert_fails(self.chat("x", "--template-arg", value), 2, "--template-arg", value)
+
+    def test_usage(self):
+        for arguments in [["-n", "0"], ["--temp", "-1"], ["--kv-type", "q4"], ["--load", ""], ["x"]]:
+            self.assert_fails(addend("chat", self.model, *arguments, input=b"x"), 2)
+
+    def test_full_standard_output(self):
+        with open("/dev/full", "wb") as full:
+            self.assert_fails(self.chat("x", stdout=full), 1, "standard output", "No space left")
+
+    def test_interrupt_at_the_prompt(self):
+        process = subprocess.Popen([ADDEND, "chat", self.model, "--chat-template", "llama2", "-n", "4"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdin.write(b"a\n")
+        process.stdin.flush()
+        process.stderr.readline()  # it waits now
+        process.send_signal(signal.SIGINT)
+        message = process.communicate(timeout=60)[1]
+        self.assertEqual((process.returncode, message), (130, b"addend: interrupted\n"))
+
+    def test_reader_that_goes_away(self):
+        process = subprocess.Popen([ADDEND, "chat", self.model, "--chat-template", "llama2", "--no-stats"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.close()
+        message = process.communicate(b"a\nb\n", timeout=60)[1]
+        self.assertEqual((process.returncode, message), (0, b""))
+
+
+class ChatTerminal(CliTest):
+    """Conversations of somebody who sits at a terminal."""
+    PROMPT = "\x1b[?2004h> "
+    PASTE = "\x1b[200~{}\x1b[201~"
+
+    def setUp(self):
+        self.state = self.folder / self.id()
+        self.saved = self.folder / f"{self.id()}.json"
+
+    def terminal(self, *arguments, **environment):
+        terminal = Terminal([ADDEND, "chat", self.model, "--chat-template", "llama2", "--temp", "0",
+                             *(arguments or ["-n", "8"])], {"XDG_STATE_HOME": str(self.state), **environment})
+        terminal.expect(self.PROMPT)
+        return terminal
+
+    def ask(self, terminal, keys):
+        terminal.type(keys)
+        terminal.expect("tokens/s")
+        terminal.expect(self.PROMPT)
+
+    def questions(self, terminal):
+        terminal.type(f"/save {self.saved}\r")
+        terminal.expect("saved ")
+        terminal.expect(self.PROMPT)
+        return [message["content"] for message in json.loads(self.saved.read_text())["messages"][::2]]
+
+    def end(self, terminal, keys="\x04"):
+        terminal.type(keys)
+        self.assertEqual(terminal.exit_code(), 0)
+
+    def test_editing(self):
+        with self.terminal() as terminal:
+            self.assertIn("tiny model; context 512 tokens; /help", terminal.seen.decode())
+            self.ask(terminal, "xHellp, é 漢字x\x7f\x01\x1b[3~\x1b[C\x1b[C\x1b[C\x1b[C\x7fl\x1b[3~o\r")
+            self.ask(terminal, "one\\\rtwo\r")
+            self.assertEqual(self.questions(terminal), ["Hello, é 漢字", "one\ntwo"])
+            self.end(terminal)
+
+    def test_locale_without_utf8(self):
+        with self.terminal("-n", "8", LC_ALL="C") as terminal:
+            self.ask(terminal, "漢字\r")
+            self.assertEqual(self.questions(terminal), ["漢字"])
+
+    def test_pasted_lines_are_one_message(self):
+        with self.terminal() as terminal:
+            self.ask(terminal, "See: " + self.PASTE.format("a\r\tb\nc\\\n/d\r") + "!\r")
+            self.assertEqual(self.questions(terminal), ["See: a\n\tb\nc\\\n/d!"])
+            self.end(terminal)
+
+    def test_control_characters_in_a_paste(self):
+        with self.terminal() as terminal:
+            self.ask(terminal, self.PASTE.format("a\x1b[2Jb\0c\x04d") + "\r")
+            self.assertEqual(self.questions(terminal), ["a\x1b[2Jbc\x04d"])
+            self.assertNotIn("\x1b[2J", terminal.seen.decode())
+
+    def test_long_paste(self):
+        text = "0123456789" * 500
+        with self.terminal("-n", "8", "-c", "20000") as terminal:
+            self.ask(terminal, self.PASTE.format(text) + "\r")
+            self.assertEqual(self.questions(terminal), [text])
+
+    def test_history(self):
+        with self.terminal() as terminal:
+            self.ask(terminal, "first\r")
+            self.ask(terminal, self.PASTE.format("two\nlines") + "\r")
+            self.end(terminal)
+        file = self.state / "addend/chat_history"
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+        with self.terminal("-n", "8", "--no-history") as terminal:
+            self.ask(terminal, "secret\r")
+            terminal.type("\x1b[A\x1b[A")  # none of before
+            self.end(terminal, "\x15\x04")
+        with self.terminal() as terminal:
+            self.ask(terminal, "\x1b[A\x1b[A\r")
+            self.ask(terminal, "\x1b[A\x1b[A\r")
+            self.assertEqual(self.questions(terminal), ["first", "two\nlines"])
+        self.assertNotIn("secret", file.read_text())
+
+    def test_history_that_cannot_be_kept(self):
+        with self.terminal("-n", "8", XDG_STATE_HOME="/proc/none") as terminal:
+            self.assertIn("note: /proc/none/addend/chat_history: cannot write", terminal.seen.decode())
+            self.end(terminal)
+
+    def test_interrupt_stops_an_answer(self):
+        with self.terminal("-c", "100000") as terminal:
+            terminal.type("Hello\r")
+            terminal.expect("\n")
+            terminal.expect_more()
+            terminal.type("\x03")
+            terminal.expect("; interrupted]")
+            terminal.expect(self.PROMPT)
+            self.assertEqual(self.questions(terminal), ["Hello"])
+            self.end(terminal, "/quit\r")
+
+    def test_interrupt_at_the_prompt(self):
+        with self.terminal() as terminal:
+            terminal.type("nev")
+            terminal.expect("nev")
+            terminal.type("\x03")
+            terminal.expect(self.PROMPT)
+            terminal.type("\x03")
+            terminal.expect("Ctrl-C again ends")
+            terminal.expect(self.PROMPT)
+            self.ask(terminal, "ask\r")
+            terminal.type("\x03")
+            terminal.expect("Ctrl-C again ends")
+            terminal.expect(self.PROMPT)
+            self.end(terminal, "\x03")
+
+    def test_terminated(self):
+        with self.terminal("-c", "100000") as terminal:
+            terminal.type("Hello\r")
+            terminal.expect("\n")
+            terminal.expect_more()
+            os.kill(terminal.process, signal.SIGTERM)
+            self.assertEqual(terminal.exit_code(), 130)
+
+    def test_errors_do_not_end_it(self):
+        with self.terminal("-n", "8", "-c", "64") as terminal:
+            for line, problem in [("/rest", "error: there is no command '/rest'; did you mean '/reset'?"),
+                                  ("word " * 60, "error: the message has "), ("/load none", "error: none: ")]:
+                terminal.type(line + "\r")
+                terminal.expect(problem)
+                terminal.expect(self.PROMPT)
+            self.ask(terminal, "Hello\r")
+            self.end(terminal)
+
+    def test_resumed(self):
+        with self.terminal() as terminal:
+            terminal.type("Hel")
+            terminal.expect("Hel")
+            os.kill(terminal.process, signal.SIGCONT)
+            self.ask(terminal, "lo\r")
+            self.assertEqual(self.questions(terminal), ["Hello"])
 
 
 class Eval(CliTest):

@@ -1,0 +1,30 @@
+// For the tests: a tokenizer for the tiny models of tests/golden, which have 320 tokens.
+#pragma once
+#include <string>
+
+#include "base/json.h"
+#include "tokenizer/byte_alphabet.h"
+#include "tokenizer/tokenizer.h"
+
+namespace addend::test {
+
+inline constexpr TokenId kNoEnd = 319;
+
+// Ids 0 to 255 are the bytes, 256 and up "256", "257", ...; `end` ends a text.
+inline Tokenizer ByteTokenizer(TokenId end = kNoEnd) {
+  Json json = {{"model", {{"type", "BPE"}, {"merges", Json::array()}}},
+               {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}},
+               {"decoder", {{"type", "ByteLevel"}}},
+               {"added_tokens", Json::array()}};
+  std::string end_text;
+  for (TokenId id = 0; id < 320; ++id) {
+    const std::string text =
+        id < 256 ? SpellBytes(std::string(1, static_cast<char>(id))) : std::to_string(id);
+    json["model"]["vocab"][text] = id;
+    if (id == end) end_text = text;
+  }
+  json["added_tokens"].push_back({{"id", end}, {"content", end_text}, {"special", true}});
+  return Tokenizer::FromJson(json.dump(), Json{{"eos_token", end_text}}.dump(), "test");
+}
+
+}  // namespace addend::test
