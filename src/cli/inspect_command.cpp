@@ -225,11 +225,7 @@ std::string ToText(const Json& result) {
 
 void Run(const Arguments& arguments) {
   const Json result = Inspect(arguments);
-  if (arguments.json) {
-    PrintJson(result);
-  } else {
-    Print(ToText(result));
-  }
+  PrintResult(result, ToText(result), arguments.json);
 }
 
 }  // namespace
@@ -240,7 +236,7 @@ CommandRun SetUpInspect(CLI::App& app) {
   AddModel(app, arguments->model, "any model: compressed, GGUF or Hugging Face folder");
   app.option_defaults()->group("Output");
   AddFlag(app, "--layers", arguments->layers, "also each layer: rank, bits, errors");
-  AddFlag(app, "--json", arguments->json, "the same as JSON");
+  AddJson(app, arguments->json);
   app.option_defaults()->group("General");
   app.footer(
       "Examples:\n"

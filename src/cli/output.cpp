@@ -42,6 +42,14 @@ void PrintJson(const Json& value) {
   Print(value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
+void PrintResult(const Json& json, std::string_view text, bool as_json) {
+  if (as_json) {
+    PrintJson(json);
+  } else {
+    Print(text);
+  }
+}
+
 std::string Format(const char* format, ...) {
   va_list arguments, again;
   va_start(arguments, format);

@@ -20,6 +20,9 @@ void Print(std::string_view text);
 // Indented, with a newline. Strings that are not UTF-8 (names from files) are printed with U+FFFD.
 void PrintJson(const Json& value);
 
+// What a command found, in one of its two forms: every command with numbers has both.
+void PrintResult(const Json& json, std::string_view text, bool as_json);
+
 // printf into a string.
 __attribute__((format(printf, 1, 2))) std::string Format(const char* format, ...);
 
