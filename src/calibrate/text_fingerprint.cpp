@@ -3,8 +3,8 @@
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <array>
 #include <iterator>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -38,16 +38,21 @@ std::vector<uint64_t> WordHashes(std::string_view bytes) {
   return hashes;
 }
 
-// The values of the phrases of a text that are sampled, in order, with repetitions.
-std::vector<uint32_t> SampledPhrases(std::string_view text) {
+struct Phrase {
+  size_t first_word;
+  uint32_t value;
+};
+
+// The phrases of a text that are sampled, in order, with repetitions.
+std::vector<Phrase> SampledPhrases(std::string_view text) {
   const std::vector<uint64_t> words = WordHashes(text);
-  std::vector<uint32_t> values;
+  std::vector<Phrase> phrases;
   for (size_t i = 0; i + TextFingerprint::kWords <= words.size(); ++i) {
     const uint64_t hash = Hash64(std::as_bytes(std::span(words).subspan(i, TextFingerprint::kWords)));
     const uint64_t leading = hash >> (32 - TextFingerprint::kSampledBits);
-    if (leading <= UINT32_MAX) values.push_back(static_cast<uint32_t>(leading));
+    if (leading <= UINT32_MAX) phrases.push_back({i, static_cast<uint32_t>(leading)});
   }
-  return values;
+  return phrases;
 }
 
 }  // namespace
@@ -59,7 +64,9 @@ TextFingerprint::TextFingerprint(std::vector<uint32_t> values) : values_(std::mo
 }
 
 void TextFingerprint::Add(std::string_view text) {
-  AddValues(SampledPhrases(text));
+  std::vector<uint32_t> values;
+  for (const Phrase& phrase : SampledPhrases(text)) values.push_back(phrase.value);
+  AddValues(std::move(values));
 }
 
 void TextFingerprint::Add(const TextFingerprint& other) {
@@ -80,10 +87,17 @@ TextOverlap TextFingerprint::OverlapWith(std::string_view text) const {
   // Of what lies above the largest of a full set, nothing is known.
   const uint32_t largest = values_.size() == kMost ? values_.back() : UINT32_MAX;
   TextOverlap overlap;
-  for (const uint32_t value : SampledPhrases(text)) {
-    if (value > largest) continue;
+  std::optional<size_t> passage;  // where the one begins that goes on here
+  for (const Phrase& phrase : SampledPhrases(text)) {
+    if (phrase.value > largest) continue;
     ++overlap.sampled;
-    if (std::ranges::binary_search(values_, value)) ++overlap.found;
+    if (!std::ranges::binary_search(values_, phrase.value)) {
+      passage.reset();
+    } else {
+      ++overlap.found;
+      if (!passage) passage = phrase.first_word;
+      overlap.longest = std::max(overlap.longest, phrase.first_word + kWords - *passage);
+    }
   }
   return overlap;
 }

@@ -19,13 +19,17 @@ namespace addend {
 struct TextOverlap {
   size_t sampled = 0;  // phrases of the text that could have been found
   size_t found = 0;    // and how many were
+  // Words of the longest passage that was found: from the first to the last of phrases between which no other
+  // could have been. The copied passage itself is somewhat longer.
+  size_t longest = 0;
 
   double Share() const { return sampled > 0 ? static_cast<double>(found) / static_cast<double>(sampled) : 0; }
-  // More than chance or a quotation: what is measured on such a text would flatter.
-  bool IsCopy() const { return found >= kFewest && Share() >= kLeastShare; }
+  // A copied paragraph, or much that is scattered: what is measured on such a text would flatter. Sentences
+  // that two articles by one author share are neither.
+  bool IsCopy() const { return longest >= kPassage || (found >= kFewest && Share() >= kLeastShare); }
 
-  static constexpr size_t kFewest = 2;
-  static constexpr double kLeastShare = 1e-3;
+  static constexpr size_t kPassage = 50, kFewest = 3;
+  static constexpr double kLeastShare = 0.01;
 };
 
 class TextFingerprint {

@@ -48,8 +48,34 @@ TEST(TextFingerprint, FindsAParagraphInALongText) {
   const std::string paragraph = Words(1, 1150).substr(Words(1, 1000).size());  // 150 words
   const TextOverlap overlap = fingerprint.OverlapWith(Words(2, 12'000) + paragraph + Words(3, 12'000));
   EXPECT_GE(overlap.found, 2u);
-  EXPECT_LT(overlap.Share(), 0.02);
+  EXPECT_LT(overlap.Share(), TextOverlap::kLeastShare);
+  EXPECT_GE(overlap.longest, 50u);
+  EXPECT_LE(overlap.longest, 150u);
   EXPECT_TRUE(overlap.IsCopy());
+}
+
+// As in two articles by one author: single sentences are in both.
+TEST(TextFingerprint, SharedSentencesAreNoCopy) {
+  const std::string calibration = Words(1, 50'000);
+  std::string text;
+  for (size_t i = 0; i < 20; ++i) {
+    const size_t at = calibration.find(' ', 1000 * i) + 1;
+    text += Words(100 + i, 1000) + calibration.substr(at, 100);  // some 26 words
+  }
+  const TextOverlap overlap = Of(calibration).OverlapWith(text);
+  EXPECT_GE(overlap.found, 5u);
+  EXPECT_LT(overlap.longest, 30u);
+  EXPECT_FALSE(overlap.IsCopy());
+}
+
+TEST(TextFingerprint, ManySharedSentencesAreACopy) {
+  const std::string calibration = Words(1, 50'000);
+  std::string text;
+  for (size_t i = 0; i < 100; ++i) {
+    const size_t at = calibration.find(' ', 1000 * i) + 1;
+    text += Words(100 + i, 100) + calibration.substr(at, 120);
+  }
+  EXPECT_TRUE(Of(calibration).OverlapWith(text).IsCopy());
 }
 
 TEST(TextFingerprint, WordsAreAllThatCounts) {

@@ -38,19 +38,17 @@ std::vector<std::pair<Path, std::string>> TextsOf(const EvalArguments& arguments
 Json Check(const EvalArguments& arguments, const Path& name, const std::string& text, const EvalModel& model,
            const TextFingerprint& fingerprint) {
   const TextOverlap overlap = fingerprint.OverlapWith(text);
-  const std::string what = name.string() + ": " + Percent(overlap.Share()) + " of its phrases (" +
-                           std::to_string(overlap.found) + " of " + std::to_string(overlap.sampled) +
-                           " looked up) also stand in the text that " + model.path.string() +
-                           " was calibrated on";
+  const std::string what =
+      name.string() + ": " + Percent(overlap.Share()) + " of its phrases (" + std::to_string(overlap.found) +
+      " of " + std::to_string(overlap.sampled) + " looked up), up to " + std::to_string(overlap.longest) +
+      " words in a row, also stand in the text that " + model.path.string() + " was calibrated on";
   if (overlap.IsCopy() && !arguments.allow_overlap) {
     throw Error(what, ", so the result would flatter; --allow-overlap measures all the same");
   }
   if (overlap.found > 0) Note(arguments, what);
-  return {{"model", model.path.string()},
-          {"file", name.string()},
-          {"share", overlap.Share()},
-          {"phrases", overlap.sampled},
-          {"found", overlap.found}};
+  return {{"model", model.path.string()}, {"file", name.string()},
+          {"share", overlap.Share()},     {"phrases", overlap.sampled},
+          {"found", overlap.found},       {"longest_passage_words", overlap.longest}};
 }
 
 }  // namespace

@@ -86,35 +86,37 @@ std::string ValueRow(const char* name, const char* protocol, double value,
                 more.c_str());
 }
 
+// One row for each protocol, by row(protocol's name, protocol's part of the result).
+template <typename Result, typename Row>
+std::string BothRows(const Result& result, Row&& row) {
+  return row("hf", result.hf) + row("llama.cpp", result.llama_cpp);
+}
+
 std::string PerplexityRows(const char* name, const PerplexityResult& result) {
-  const auto row = [](const char* title, const char* protocol, const ProtocolScore& score) {
-    return ValueRow(title, protocol, score.Perplexity(), score.PerplexityInterval(),
+  return BothRows(result, [&](const char* protocol, const ProtocolScore& score) {
+    return ValueRow(name, protocol, score.Perplexity(), score.PerplexityInterval(),
                     Format("+- %.4f", score.StandardError()));
-  };
-  return row(name, "hf", result.hf) + row("", "llama.cpp", result.llama_cpp);
+  });
 }
 
 std::string RatioRows(const DivergenceResult& result) {
-  const auto row = [](const char* title, const char* protocol, const ProtocolDivergence& divergence) {
-    return ValueRow(title, protocol, divergence.PerplexityRatio(), divergence.PerplexityRatioInterval(), "");
-  };
-  return row("ratio", "hf", result.hf) + row("", "llama.cpp", result.llama_cpp);
+  return BothRows(result, [](const char* protocol, const ProtocolDivergence& divergence) {
+    return ValueRow("ratio", protocol, divergence.PerplexityRatio(), divergence.PerplexityRatioInterval(),
+                    "");
+  });
 }
 
-std::string KlRows(const DivergenceResult& result) {
-  const auto row = [](const char* title, const char* protocol, const ProtocolDivergence& divergence) {
-    return ValueRow(title, protocol, divergence.kl.mean(), divergence.kl.interval(),
+std::string DivergenceRows(const DivergenceResult& result) {
+  const auto kl = [](const char* protocol, const ProtocolDivergence& divergence) {
+    return ValueRow("KL", protocol, divergence.kl.mean(), divergence.kl.interval(),
                     Format("%.4f, %.3f, %.3f", divergence.KlQuantile(0.5), divergence.KlQuantile(0.99),
                            divergence.KlQuantile(1)));
   };
-  return row("KL", "hf", result.hf) + row("", "llama.cpp", result.llama_cpp);
-}
-
-std::string SameTopRows(const DivergenceResult& result) {
-  const auto row = [](const char* title, const char* protocol, const WindowedMean& same_top) {
-    return ValueRow(title, protocol, same_top.mean(), Share(same_top.interval()), "");
+  const auto same_top = [](const char* protocol, const ProtocolDivergence& divergence) {
+    return ValueRow("same top", protocol, divergence.same_top.mean(), Share(divergence.same_top.interval()),
+                    "");
   };
-  return row("same top", "hf", result.hf.same_top) + row("", "llama.cpp", result.llama_cpp.same_top);
+  return BothRows(result, kl) + BothRows(result, same_top);
 }
 
 std::string ToText(const EvalArguments& arguments, size_t text_tokens, const Measured& measured) {
@@ -130,7 +132,7 @@ std::string ToText(const EvalArguments& arguments, size_t text_tokens, const Mea
   text += PerplexityRows("reference", divergence.reference) + RatioRows(divergence);
   text += Format("\n  %-10s %-10s %10s   %-22s  %s\n", "from it", "", "mean", "95 % by windows",
                  "median, 99 %, largest");
-  return text + KlRows(divergence) + SameTopRows(divergence);
+  return text + DivergenceRows(divergence);
 }
 
 }  // namespace
