@@ -28,7 +28,7 @@ struct TextOverlap {
   // that two articles by one author share are neither.
   bool IsCopy() const { return longest >= kPassage || (found >= kFewest && Share() >= kLeastShare); }
 
-  static constexpr size_t kPassage = 50, kFewest = 3;
+  static constexpr size_t kPassage = 30, kFewest = 3;
   static constexpr double kLeastShare = 0.01;
 };
 

@@ -49,7 +49,7 @@ TEST(TextFingerprint, FindsAParagraphInALongText) {
   const TextOverlap overlap = fingerprint.OverlapWith(Words(2, 12'000) + paragraph + Words(3, 12'000));
   EXPECT_GE(overlap.found, 2u);
   EXPECT_LT(overlap.Share(), TextOverlap::kLeastShare);
-  EXPECT_GE(overlap.longest, 50u);
+  EXPECT_GE(overlap.longest, TextOverlap::kPassage);
   EXPECT_LE(overlap.longest, 150u);
   EXPECT_TRUE(overlap.IsCopy());
 }
@@ -64,7 +64,7 @@ TEST(TextFingerprint, SharedSentencesAreNoCopy) {
   }
   const TextOverlap overlap = Of(calibration).OverlapWith(text);
   EXPECT_GE(overlap.found, 5u);
-  EXPECT_LT(overlap.longest, 30u);
+  EXPECT_LT(overlap.longest, TextOverlap::kPassage);
   EXPECT_FALSE(overlap.IsCopy());
 }
 
