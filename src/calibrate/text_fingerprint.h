@@ -19,8 +19,8 @@ namespace addend {
 struct TextOverlap {
   size_t sampled = 0;  // phrases of the text that could have been found
   size_t found = 0;    // and how many were
-  // Words of the longest passage that was found: from the first to the last of phrases between which no other
-  // could have been. The copied passage itself is somewhat longer.
+  // Words of the longest passage: from the first to the last of phrases that were found with none missing
+  // between them. The copied passage itself is somewhat longer.
   size_t longest = 0;
 
   double Share() const { return sampled > 0 ? static_cast<double>(found) / static_cast<double>(sampled) : 0; }

@@ -10,8 +10,8 @@
 //   the
 //                 same number ("2"), or a letter from "A" on. Where the choices have labels, a string is one
 //                 of them.
-// So the lines of HellaSwag and of ARC are read as they are published, and what lm-evaluation-harness makes
-// of them ("query", "choices", "gold") too.
+// So the lines of HellaSwag and of ARC are read as their Hugging Face data sets have them, and what
+// lm-evaluation-harness makes of them ("query", "choices", "gold") too.
 #pragma once
 #include <cstddef>
 #include <string>
