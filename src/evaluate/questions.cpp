@@ -102,9 +102,10 @@ size_t AnswerOf(const Line& line, const Choices& choices) {
   } else if (value.is_string()) {
     index = IndexFrom(value.get<std::string>(), count);
   }
-  if (index == count)
-    line.Refuse("'", key, "' is ", json_detail::Describe(value), ", which is none of the ", count,
-                " choices");
+  if (index == count) {
+    const std::string found = value.is_structured() ? value.type_name() : value.dump().substr(0, 80);
+    line.Refuse("'", key, "' is ", found, ", which is none of the ", count, " choices");
+  }
   return index;
 }
 
