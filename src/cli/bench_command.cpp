@@ -190,20 +190,17 @@ void Run(const Arguments& arguments) {
   CheckUsage(arguments);
   CatchInterrupts();
   const Measured measured = MeasureAll(arguments);
-  if (!arguments.json) {
-    Print(ToText(measured));
-    if (arguments.profile) {
-      for (const Row& row : measured.rows) Print(ProfileText(row));
-    }
-    return;
-  }
   Json json = {{"model", measured.name},
                {"bytes", measured.bytes},
                {"target", Name(CurrentTarget())},
                {"ready_seconds", measured.ready_seconds},
                {"tests", Json::array()}};
   for (const Row& row : measured.rows) json["tests"].push_back(ToJson(row, arguments));
-  PrintJson(json);
+  std::string text = ToText(measured);
+  if (arguments.profile) {
+    for (const Row& row : measured.rows) text += ProfileText(row);
+  }
+  PrintResult(json, text, arguments.json);
 }
 
 // "1,2,4": each is measured.
@@ -243,7 +240,7 @@ CommandRun SetUpBench(CLI::App& app) {
   AddThreadCounts(app, arguments->threads);
   AddTargetOption(app);
   AddFlag(app, "--profile", arguments->profile, "what share of the time each operation takes");
-  AddFlag(app, "--json", arguments->json, "the result as JSON");
+  AddJson(app, arguments->json);
   app.footer(
       "Examples:\n"
       "  addend bench model.gguf\n"

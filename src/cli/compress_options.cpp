@@ -9,13 +9,9 @@
 namespace addend {
 namespace {
 
-template <typename Result>
-void PrintResult(const Result& result, bool json) {
-  if (json) {
-    PrintJson(result.ToJson());
-  } else {
-    Print(result.ToText());
-  }
+template <typename Report>
+void PrintReport(const Report& report, bool json) {
+  PrintResult(report.ToJson(), report.ToText(), json);
 }
 
 }  // namespace
@@ -60,7 +56,7 @@ void AddTuningOptions(CLI::App& app, CompressArguments& arguments) {
 
 void AddReportOptions(CLI::App& app, CompressArguments& arguments) {
   AddCommonOptions(app, arguments.common);
-  AddFlag(app, "--json", arguments.json, "the report (or plan) as JSON");
+  AddJson(app, arguments.json);
 }
 
 void RunCompression(const CompressArguments& arguments) {
@@ -72,11 +68,11 @@ void RunCompression(const CompressArguments& arguments) {
   CatchInterrupts();
   ThreadPool pool(arguments.common.threads);
   if (arguments.dry_run) {
-    PrintResult(PlanCompression(arguments.source, arguments.options, pool), arguments.json);
+    PrintReport(PlanCompression(arguments.source, arguments.options, pool), arguments.json);
     return;
   }
   try {
-    PrintResult(Compress(arguments.source, arguments.out, arguments.options, pool,
+    PrintReport(Compress(arguments.source, arguments.out, arguments.options, pool,
                          arguments.common.ConsoleProgress()),
                 arguments.json);
   } catch (const Interrupted& error) {

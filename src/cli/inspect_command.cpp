@@ -106,10 +106,8 @@ void Run(const Arguments& arguments) {
   const Json result = Inspection(arguments.model, arguments.layers || writes_page);
   if (writes_page) {
     WriteFileAtomically(arguments.page, ModelPage(result, JobOf(arguments, result)));
-  } else if (arguments.json) {
-    PrintJson(result);
   } else {
-    Print(ToText(result));
+    PrintResult(result, ToText(result), arguments.json);
   }
 }
 
@@ -121,7 +119,7 @@ CommandRun SetUpInspect(CLI::App& app) {
   AddModel(app, arguments->model, "any model: compressed, GGUF or Hugging Face folder");
   app.option_defaults()->group("Output");
   AddFlag(app, "--layers", arguments->layers, "also each layer: rank, bits, errors");
-  CLI::Option* json = AddFlag(app, "--json", arguments->json, "the same as JSON");
+  CLI::Option* json = AddJson(app, arguments->json);
   CLI::Option* page = AddPath(app, "--html", arguments->page, "a page to write, with charts")->excludes(json);
   AddPath(app, "--job", arguments->job, "what compress --json printed: its times")->needs(page);
   app.option_defaults()->group("General");

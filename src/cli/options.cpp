@@ -90,6 +90,10 @@ CLI::Option* AddFlag(CLI::App& app, const std::string& names, bool& value, const
       names, [&value] { value = true; }, help);
 }
 
+CLI::Option* AddJson(CLI::App& app, bool& json) {
+  return AddFlag(app, "--json", json, "the result as JSON");
+}
+
 CLI::Option* AddText(CLI::App& app, const std::string& names, std::optional<std::string>& value,
                      const std::string& help) {
   return app

@@ -59,6 +59,7 @@ void CheckOutputFolder(const std::vector<Path>& inputs, const Path& out);
 
 CLI::Option* AddPath(CLI::App& app, const std::string& names, Path& value, const std::string& help);
 CLI::Option* AddFlag(CLI::App& app, const std::string& names, bool& value, const std::string& help);
+CLI::Option* AddJson(CLI::App& app, bool& json);  // --json, for PrintResult
 CLI::Option* AddText(CLI::App& app, const std::string& names, std::optional<std::string>& value,
                      const std::string& help);
 

@@ -49,6 +49,14 @@ void PrintJson(const Json& value) {
   Print(value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
+void PrintResult(const Json& json, std::string_view text, bool as_json) {
+  if (as_json) {
+    PrintJson(json);
+  } else {
+    Print(text);
+  }
+}
+
 std::string OneLine(std::string_view text) {
   std::string line;
   while (!text.empty()) {

@@ -24,6 +24,9 @@ void PrintText(std::string_view text);
 // Indented, with a newline. Strings that are not UTF-8 (names from files) are printed with U+FFFD.
 void PrintJson(const Json& value);
 
+// What a command found, in one of its two forms: every command with numbers has both.
+void PrintResult(const Json& json, std::string_view text, bool as_json);
+
 // Without control characters, which text from a file may hold: one line that cannot redraw a terminal.
 std::string OneLine(std::string_view text);
 // With line ends and tabs, and with signs in place of other control characters: U+241B for escape.

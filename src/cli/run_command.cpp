@@ -19,6 +19,7 @@ struct Arguments {
   std::optional<std::string> chat_template;
   GenerateArguments generate;
   bool no_statistics = false;
+  bool json = false;
   CommonOptions common;
 };
 
@@ -34,6 +35,16 @@ void PrintStatistics(const Generation& generation) {
   std::fprintf(stderr, "[prompt: %zu tokens, %.1f tokens/s; written: %zu tokens, %.1f tokens/s; %s]\n",
                statistics.prompt_tokens, statistics.PromptTokensPerSecond(), generation.tokens.size(),
                statistics.DecodeTokensPerSecond(), std::string(Name(generation.finish)).c_str());
+}
+
+Json ToJson(const Generation& generation) {
+  const GenerateStatistics& statistics = generation.statistics;
+  return {{"text", generation.text},
+          {"tokens", generation.tokens},
+          {"finish", Name(generation.finish)},
+          {"prompt_tokens", statistics.prompt_tokens},
+          {"prompt_tokens_per_second", statistics.PromptTokensPerSecond()},
+          {"decode_tokens_per_second", statistics.DecodeTokensPerSecond()}};
 }
 
 std::vector<TokenId> Encode(const Arguments& arguments, const Tokenizer& tokenizer, const std::string& text) {
@@ -63,13 +74,17 @@ void Run(Arguments& arguments) {
   Session session(transformer, tokenizer, ContextFor(arguments.generate, model.config, prompt.size()),
                   arguments.generate.kv_type);
 
-  const auto show = [](std::string_view piece) {
-    PrintText(piece);
+  const auto show = [&](std::string_view piece) {
+    if (!arguments.json) PrintText(piece);
     return true;
   };
   const Generation generation = session.Generate(prompt, arguments.generate.generate, show);
-  if (!generation.tokens.empty() && !generation.text.ends_with('\n')) Print("\n");
-  if (!arguments.no_statistics && !arguments.common.quiet) PrintStatistics(generation);
+  if (arguments.json) {
+    PrintJson(ToJson(generation));
+  } else if (!generation.tokens.empty() && !generation.text.ends_with('\n')) {
+    Print("\n");
+  }
+  if (!arguments.json && !arguments.no_statistics && !arguments.common.quiet) PrintStatistics(generation);
   if (generation.finish == FinishReason::kInterrupted) throw Interrupted("interrupted");
 }
 
@@ -98,6 +113,7 @@ CommandRun SetUpRun(CLI::App& app) {
 
   AddCommonOptions(app, arguments->common);
   AddFlag(app, "--no-stats", arguments->no_statistics, "no statistics on stderr");
+  AddFlag(app, "--json", arguments->json, "text, token ids and statistics, all at the end");
   app.footer(
       "Examples:\n"
       "  addend run model.gguf -p \"The capital of France is\" -n 32 --temp 0\n"

@@ -12,6 +12,7 @@ namespace {
 
 struct Arguments {
   std::optional<std::string> target;  // only this one
+  bool json = false;
 };
 
 // "avx2", or "sse41 (slow: ...)".
@@ -20,37 +21,75 @@ std::string CurrentTargetText() {
   return std::string(Name(CurrentTarget())) + (remark.empty() ? "" : " (" + std::string(remark) + ")");
 }
 
-// Each prints what it checked and returns how many checks failed.
-size_t TestKernels(const Arguments& arguments) {
-  size_t failed = 0;
-  Print(Format("%-28s %-8s %12s %12s\n", "kernel", "target", "worst error", "allowed"));
+struct Findings {
+  std::vector<SelftestResult> kernels;
+  std::string blas_problem;  // empty: none
+  size_t failed = 0;         // checks
+};
+
+Findings Test(const Arguments& arguments) {
+  Findings findings;
   for (const SelftestResult& result : RunSelftest()) {
     if (arguments.target && Name(result.target) != *arguments.target) continue;
-    Print(Format("%-28s %-8s %12.2e %12.2e  %s\n", result.kernel.c_str(),
-                 std::string(Name(result.target)).c_str(), result.worst_error, result.bound,
-                 result.ok ? "ok" : "WRONG"));
-    failed += result.ok ? 0 : 1;
+    findings.failed += result.ok ? 0 : 1;
+    findings.kernels.push_back(result);
   }
-  return failed;
+  findings.blas_problem = CheckBlas();
+  findings.failed += findings.blas_problem.empty() ? 0 : 1;
+  return findings;
 }
 
-size_t TestBlas() {
-  const std::string problem = CheckBlas();
-  Print("OpenBLAS kernels: " + BlasKernels() + (problem.empty() ? ", ok\n" : ", WRONG: " + problem + "\n"));
-  if (const char* forced = std::getenv("OPENBLAS_CORETYPE")) {
-    Print(Format("  chosen by OPENBLAS_CORETYPE=%s in the environment; unset it if this CPU can do better\n",
-                 OneLine(forced).c_str()));
+Json ToJson(const Findings& findings) {
+  Json targets = Json::array(), kernels = Json::array();
+  for (const Target target : RunnableTargets()) targets.push_back(Name(target));
+  for (const SelftestResult& result : findings.kernels) {
+    kernels.push_back({{"kernel", result.kernel},
+                       {"target", Name(result.target)},
+                       {"worst_error", result.worst_error},
+                       {"bound", result.bound},
+                       {"ok", result.ok}});
   }
-  return problem.empty() ? 0 : 1;
+  const Json problem = findings.blas_problem.empty() ? Json() : Json(findings.blas_problem);
+  return {{"targets", targets},
+          {"target", Name(CurrentTarget())},
+          {"kernels", kernels},
+          {"openblas", {{"kernels", BlasKernels()}, {"problem", problem}}},
+          {"failed", findings.failed}};
+}
+
+std::string KernelText(const Findings& findings) {
+  std::string text = Format("%-28s %-8s %12s %12s\n", "kernel", "target", "worst error", "allowed");
+  for (const SelftestResult& result : findings.kernels) {
+    text += Format("%-28s %-8s %12.2e %12.2e  %s\n", result.kernel.c_str(),
+                   std::string(Name(result.target)).c_str(), result.worst_error, result.bound,
+                   result.ok ? "ok" : "WRONG");
+  }
+  return text;
+}
+
+std::string BlasText(const Findings& findings) {
+  const std::string& problem = findings.blas_problem;
+  std::string text =
+      "OpenBLAS kernels: " + BlasKernels() + (problem.empty() ? ", ok\n" : ", WRONG: " + problem + "\n");
+  if (const char* forced = std::getenv("OPENBLAS_CORETYPE")) {
+    text +=
+        Format("  chosen by OPENBLAS_CORETYPE=%s in the environment; unset it if this CPU can do better\n",
+               OneLine(forced).c_str());
+  }
+  return text;
+}
+
+std::string ToText(const Findings& findings) {
+  return "targets of this CPU, best first: " + RunnableTargetNames() + "\n" +
+         "target in use: " + CurrentTargetText() + "\n\n" + KernelText(findings) + BlasText(findings);
 }
 
 void Run(const Arguments& arguments) {
   if (arguments.target) AsUsage([&] { ForceTarget(*arguments.target); });
-  Print("targets of this CPU, best first: " + RunnableTargetNames() + "\n");
-  Print("target in use: " + CurrentTargetText() + "\n\n");
-  const size_t failed = TestKernels(arguments) + TestBlas();
-  if (failed > 0)
-    throw Error("selftest: ", failed, " of the checks failed: results on this CPU may be wrong");
+  const Findings findings = Test(arguments);
+  PrintResult(ToJson(findings), ToText(findings), arguments.json);
+  if (findings.failed > 0)
+    throw Error("selftest: ", findings.failed, " of the checks failed: results on this CPU may be wrong");
 }
 
 }  // namespace
@@ -60,6 +99,7 @@ CommandRun SetUpSelftest(CLI::App& app) {
   app.option_defaults()->group("General");
   AddText(app, "--target", arguments->target, "only these kernels: " + RunnableTargetNames())
       ->type_name("NAME");
+  AddJson(app, arguments->json);
   app.footer(
       "The exit code is 1 when a check fails.\n\nExample:\n"
       "  addend selftest --target scalar");

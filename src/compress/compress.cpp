@@ -61,6 +61,7 @@ class Job {
     for (const std::string& name : work_.damaged()) {
       Report(progress_, {"resume", 1, 1, name + " was damaged and is made again"});
     }
+    if (!options_.calibration.empty()) RecordText();
     if (!start_) {
       // Sizes and rates that cannot be, and values that the embedding's type cannot hold, are told at once.
       if (options_.file_bytes) guess_ = GuessForSize(dense_, options_);
@@ -68,7 +69,10 @@ class Job {
       CheckEmbedding(dense_, options_.Embedding(), pool_);
     }
     Stage("text", [&] {
-      if (options_.calibration.empty()) text_ = WrittenText();
+      if (options_.calibration.empty()) {
+        text_ = WrittenText();
+        RecordText();
+      }
       CheckOriginal();
     });
     if (!start_ || options_.block_epochs > 0) Stage("statistics", [&] { importance_ = Importance(); });
@@ -151,6 +155,19 @@ class Job {
     });
     work_.Save(kName, ToCheckpoint(text));
     return text;
+  }
+
+  // In the metadata of the model that the file will be made from. Of a start that does not say what it was
+  // made with, not all is known: then nothing is better than half of it.
+  void RecordText() {
+    TextFingerprint fingerprint = FingerprintOf(text_, tokenizer_);
+    if (fingerprint.values().empty()) return;  // sequences of a few words: not known is not the same as none
+    if (!start_) {
+      SetFingerprint(fingerprint, dense_);
+    } else if (const std::optional<TextFingerprint> before = FingerprintOf(start_->model)) {
+      fingerprint.Add(*before);
+      SetFingerprint(fingerprint, start_->model);
+    }
   }
 
   // Finite weights can still overflow on the way; better told now than after hours.

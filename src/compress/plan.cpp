@@ -8,6 +8,7 @@
 #include "compress/block_tuner.h"
 #include "compress/dense_source.h"
 #include "compress/embedding_factorizer.h"
+#include "compress/recipe.h"
 #include "compress/size_choice.h"
 #include "kernels/bf16_product.h"
 #include "linalg/gemm.h"
@@ -53,11 +54,12 @@ double Square(size_t x) {
   return static_cast<double>(x) * static_cast<double>(x);
 }
 
-// How many sequences statistics are measured on.
-size_t StatisticsSequences(const CompressOptions& options, const Tokenizer& tokenizer) {
+// How many sequences statistics are measured on. Text that is given also takes room in the file.
+size_t StatisticsSequences(const CompressOptions& options, const Tokenizer& tokenizer, Model& model) {
   const size_t wanted = options.Settings().statistics_sequences;
   if (options.calibration.empty()) return wanted;
   const CalibrationText text = ReadCalibrationText(options.calibration, tokenizer, options.TextOptions());
+  SetFingerprint(FingerprintOf(text, tokenizer), model);
   return std::min(wanted, text.training.size());
 }
 
@@ -203,7 +205,8 @@ double MemoryBytes(const Work& work, const CompressPlan& plan) {
 }  // namespace
 
 CompressPlan PlanCompression(const Path& source, const CompressOptions& given, ThreadPool& pool) {
-  const Model model = LoadDenseModel(source);
+  Model model = LoadDenseModel(source);
+  const size_t sequences = StatisticsSequences(given, LoadTokenizer(source), model);
   CompressPlan plan;
   CompressOptions options = given;
   if (options.file_bytes) {
@@ -216,7 +219,7 @@ CompressPlan PlanCompression(const Path& source, const CompressOptions& given, T
   const Work work{.model = model,
                   .allocation = allocation,
                   .options = options,
-                  .sequences = StatisticsSequences(options, LoadTokenizer(source)),
+                  .sequences = sequences,
                   .rate = MeasureRate(pool)};
   plan.embedding = NameOf(options.Embedding());
   plan.size = PlannedSize(model, allocation, options.Embedding());

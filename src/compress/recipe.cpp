@@ -17,4 +17,14 @@ Json ErrorsOf(const Json& recipe, const std::string& linear_name) {
   return known && linears->at(linear_name).is_object() ? linears->at(linear_name) : Json::object();
 }
 
+std::optional<TextFingerprint> FingerprintOf(const Model& model) {
+  if (!model.metadata.Has(kFingerprintKey)) return std::nullopt;
+  return WithContext(model.metadata.origin + ": key '" + kFingerprintKey + "'",
+                     [&] { return TextFingerprint(model.metadata.Array<uint32_t>(kFingerprintKey)); });
+}
+
+void SetFingerprint(const TextFingerprint& fingerprint, Model& model) {
+  model.metadata.Set(kFingerprintKey, GgufArray(fingerprint.values()));
+}
+
 }  // namespace addend

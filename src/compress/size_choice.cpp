@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "compress/dense_source.h"
+#include "compress/recipe.h"
 #include "model/tensor_list.h"
 
 namespace addend {
@@ -22,6 +23,8 @@ double HeaderBytes(const Model& model) {
   const auto of_tensor = [](size_t name) { return kOfTensor + 2 * name; };
   const auto of_linear = [](size_t name) { return 485 + 11 * name; };
   size_t bytes = Serialised(model.metadata).size() + kOnce;
+  // Of a text that is yet to be written.
+  if (!model.metadata.Has(kFingerprintKey)) bytes += TextFingerprint::kMost * sizeof(uint32_t);
   bytes += 2 * of_linear(GgufNames().embedding.size());
   const size_t norms = 2 + (model.config.qk_norm ? 2 : 0) + (model.config.post_norms ? 2 : 0);
   constexpr size_t kNormName = std::string_view("blk.000.post_attention_norm.weight").size();

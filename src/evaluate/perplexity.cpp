@@ -64,12 +64,20 @@ Measured Measure(const Predictions& predictions, size_t row) {
               predictions.window * window_size + position, " of the text) is not a finite number");
 }
 
-void Record(const Pass& pass, size_t position, const Measured& measured, DivergenceResult& result) {
+void Add(const Measured& measured, ProtocolDivergence& divergence) {
+  divergence.kl.Add(measured.kl);
+  divergence.kl_values.push_back(static_cast<float>(measured.kl));
+  divergence.same_top.Add(measured.same_top ? 1 : 0);
+  divergence.log_ratio.Add(measured.negative_log_likelihood[1] - measured.negative_log_likelihood[0]);
+}
+
+void Record(const Pass& pass, size_t position, const Measured& measured, bool of_two,
+            DivergenceResult& result) {
   const auto record = [&](ProtocolScore& reference, ProtocolScore& other, ProtocolDivergence& divergence) {
     reference.negative_log_likelihood.Add(measured.negative_log_likelihood[0]);
+    if (!of_two) return;
     other.negative_log_likelihood.Add(measured.negative_log_likelihood[1]);
-    divergence.kl.Add(measured.kl);
-    divergence.same_top.Add(measured.same_top ? 1 : 0);
+    Add(measured, divergence);
   };
   if (position >= pass.hf_from) record(result.reference.hf, result.other.hf, result.hf);
   if (position >= pass.llama_cpp_from)
@@ -100,7 +108,7 @@ DivergenceResult Evaluate(std::span<Transformer* const> models, std::span<const 
       models[0]->pool().For(measured.size(), [&](size_t row) { measured[row] = Measure(predictions, row); });
       for (size_t row = 0; row < measured.size(); ++row) {
         if (!measured[row].Finite()) RefuseNonFinite(predictions, row, options.window);
-        Record(pass, predictions.first_position + row, measured[row], result);
+        Record(pass, predictions.first_position + row, measured[row], models.size() > 1, result);
       }
     };
     const auto batch_done = [&](size_t windows) {
@@ -115,6 +123,11 @@ DivergenceResult Evaluate(std::span<Transformer* const> models, std::span<const 
   return result;
 }
 
+std::optional<Interval> Exp(const std::optional<Interval>& interval) {
+  if (!interval) return std::nullopt;
+  return Interval{std::exp(interval->low), std::exp(interval->high)};
+}
+
 }  // namespace
 
 double ProtocolScore::Perplexity() const {
@@ -127,6 +140,20 @@ double ProtocolScore::StandardError() const {
 }
 double ProtocolScore::WindowStandardError() const {
   return Perplexity() * negative_log_likelihood.window_standard_error();
+}
+std::optional<Interval> ProtocolScore::PerplexityInterval() const {
+  return Exp(negative_log_likelihood.interval());
+}
+
+double ProtocolDivergence::KlQuantile(double share) const {
+  std::vector<float> values = kl_values;
+  return Quantile(values, share);
+}
+double ProtocolDivergence::PerplexityRatio() const {
+  return std::exp(log_ratio.mean());
+}
+std::optional<Interval> ProtocolDivergence::PerplexityRatioInterval() const {
+  return Exp(log_ratio.interval());
 }
 
 PerplexityResult Perplexity(Transformer& model, std::span<const TokenId> tokens,

@@ -11,6 +11,7 @@
 #pragma once
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "base/progress.h"
 #include "evaluate/statistics.h"
@@ -35,6 +36,9 @@ struct ProtocolScore {
   // between windows.
   double StandardError() const;
   double WindowStandardError() const;
+  // 95 %, from the spread between windows: the exponential of the interval of the mean logarithm, so it
+  // reaches further up than down. None for fewer than two windows.
+  std::optional<Interval> PerplexityInterval() const;
 };
 
 struct PerplexityResult {
@@ -54,10 +58,20 @@ PerplexityResult Perplexity(Transformer& model, std::span<const TokenId> tokens,
 
 struct ProtocolDivergence {
   explicit ProtocolDivergence(size_t predictions_per_window)
-      : kl(predictions_per_window), same_top(predictions_per_window) {}
+      : kl(predictions_per_window), same_top(predictions_per_window), log_ratio(predictions_per_window) {}
 
   WindowedMean kl;        // KL(reference || other), in nats
   WindowedMean same_top;  // 1 where both find the same token most likely, else 0
+  // log p(reference) - log p(other) of what came, in nats. Both models find the same places hard, so these
+  // differences spread far less than either model's own logarithms.
+  WindowedMean log_ratio;
+  std::vector<float> kl_values;  // of each prediction
+
+  // Of `kl_values`, `share` from 0 to 1 of which are below it; 0.5 is the median.
+  double KlQuantile(double share) const;
+  // perplexity(other) / perplexity(reference), and its interval as that of a perplexity.
+  double PerplexityRatio() const;
+  std::optional<Interval> PerplexityRatioInterval() const;
 };
 
 struct DivergenceResult {
@@ -68,7 +82,8 @@ struct DivergenceResult {
   ProtocolDivergence hf, llama_cpp;
 };
 
-// Runs both models over the same windows side by side, in one pass like Perplexity's, and keeps no logits.
+// Runs both models over the same windows side by side, in one pass like Perplexity's, and keeps no logits:
+// eight bytes for each prediction, and the windows at work.
 // Throws Error when their vocabularies differ in size, and as Perplexity does.
 DivergenceResult Divergence(Transformer& reference, Transformer& other, std::span<const TokenId> tokens,
                             const PerplexityOptions& options, const Progress& progress);

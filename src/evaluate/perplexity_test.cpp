@@ -135,18 +135,61 @@ TEST_F(PerplexityTest, DivergenceFollowsItsDefinition) {
   Matrix p, q;
   transformer_.Forward(text, cache, LogitRows::kAll, p);
   other_transformer.Forward(text, other_cache, LogitRows::kAll, q);
-  double kl = 0, same = 0;
+  double kl = 0, same = 0, log_ratio = 0, largest = 0;
   for (size_t t = 75; t < 150; ++t) {
     const LogProbabilities log_p(p.Row(t - 1)), log_q(q.Row(t - 1));
     kl += KlDivergence(log_p, log_q) / 75;
     same += log_p.MostLikely() == log_q.MostLikely() ? 1.0 / 75 : 0;
+    log_ratio += (log_p[text[t]] - log_q[text[t]]) / 75;
+    largest = std::max(largest, KlDivergence(log_p, log_q));
   }
   EXPECT_NEAR(result.llama_cpp.kl.mean(), kl, 1e-5);
   EXPECT_NEAR(result.llama_cpp.same_top.mean(), same, 1e-9);
+  EXPECT_NEAR(result.llama_cpp.log_ratio.mean(), log_ratio, 1e-5);
+  EXPECT_NEAR(result.llama_cpp.PerplexityRatio(),
+              result.other.llama_cpp.Perplexity() / result.reference.llama_cpp.Perplexity(), 1e-9);
+  EXPECT_EQ(result.llama_cpp.kl_values.size(), 75u);
+  EXPECT_EQ(result.hf.kl_values.size(), 149u);
+  EXPECT_NEAR(result.llama_cpp.KlQuantile(1), largest, 1e-4);
+  EXPECT_LT(result.llama_cpp.KlQuantile(0.5), result.llama_cpp.KlQuantile(0.99));
   EXPECT_NEAR(result.reference.hf.Perplexity(),
               Perplexity(transformer_, text, {.window = 150}, {}).hf.Perplexity(), 1e-3);
   EXPECT_NEAR(result.other.llama_cpp.Perplexity(),
               Perplexity(other_transformer, text, {.window = 150}, {}).llama_cpp.Perplexity(), 1e-3);
+}
+
+// Of the means of windows, here computed plainly; in the logarithm, so the upper half is the longer one.
+TEST_F(PerplexityTest, IntervalsComeFromTheSpreadBetweenWindows) {
+  const PerplexityResult result = Perplexity(transformer_, tokens_, {.window = 250}, {});
+  std::vector<double> means;
+  for (size_t w = 0; w < 4; ++w)
+    means.push_back(Perplexity(transformer_, std::span(tokens_).subspan(250 * w, 250), {.window = 250}, {})
+                        .hf.negative_log_likelihood.mean());
+  double mean = 0, squares = 0;
+  for (const double value : means) mean += value / 4;
+  for (const double value : means) squares += (value - mean) * (value - mean);
+  const double reach = 3.182 * std::sqrt(squares / 3 / 4);  // Student's t with 3 degrees of freedom
+  const std::optional<Interval> interval = result.hf.PerplexityInterval();
+  ASSERT_TRUE(interval);
+  EXPECT_NEAR(std::log(interval->low), mean - reach, 2e-3 * reach + 1e-5);
+  EXPECT_NEAR(std::log(interval->high), mean + reach, 2e-3 * reach + 1e-5);
+  EXPECT_GT(interval->high - result.hf.Perplexity(), result.hf.Perplexity() - interval->low);
+  EXPECT_FALSE(Perplexity(transformer_, tokens_, {.window = 600}, {}).hf.PerplexityInterval());
+}
+
+// A model with slightly other weights finds the same tokens hard: what differs is much better known than the
+// perplexities.
+TEST_F(PerplexityTest, PairedDifferencesAreTighter) {
+  Model other = model_;
+  for (float& gain : other.final_norm) gain *= 1.05f;
+  Transformer other_transformer(other, pool_);
+  const DivergenceResult result = Divergence(transformer_, other_transformer, tokens_, {.window = 100}, {});
+  const std::optional<Interval> ratio = result.hf.PerplexityRatioInterval();
+  const std::optional<Interval> alone = result.other.hf.PerplexityInterval();
+  ASSERT_TRUE(ratio && alone);
+  EXPECT_LE(ratio->low, result.hf.PerplexityRatio());
+  EXPECT_GE(ratio->high, result.hf.PerplexityRatio());
+  EXPECT_LT(ratio->high / ratio->low - 1, 0.25 * (alone->high / alone->low - 1));
 }
 
 TEST_F(PerplexityTest, DivergenceNeedsOneVocabulary) {

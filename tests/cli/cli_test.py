@@ -112,6 +112,51 @@ def add_text_key(gguf, out, key, text):
     return out
 
 
+def gguf_pairs(content):
+    """The key-value pairs of a GGUF file in memory, as {key: all bytes of the pair}, and where they end."""
+    sizes = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+
+    def after(at, kind):
+        if kind in sizes:
+            return at + sizes[kind]
+        if kind == 8:
+            return at + 8 + struct.unpack_from("<Q", content, at)[0]
+        element, count = struct.unpack_from("<IQ", content, at)
+        if element in sizes:
+            return at + 12 + count * sizes[element]
+        at += 12
+        for _ in range(count):
+            at = after(at, element)
+        return at
+
+    pairs, at = {}, 24
+    for _ in range(struct.unpack_from("<Q", content, 16)[0]):
+        begin, at = at, after(at, 8)
+        key = content[begin + 8:at].decode()
+        at = after(at + 4, struct.unpack_from("<I", content, at)[0])
+        pairs[key] = content[begin:at]
+    return pairs, at
+
+
+def as_version_1(compressed, out, edit):
+    """A copy of a compressed file in the format's first version, whose metadata had no checksum, with its key-value
+    pairs edited by edit(pairs)."""
+    content = compressed.read_bytes()
+    pairs, end = gguf_pairs(content)
+    tensors, = struct.unpack_from("<Q", content, 8)
+    at = end
+    for _ in range(tensors):
+        at += 8 + struct.unpack_from("<Q", content, at)[0]
+        at += 4 + 8 * struct.unpack_from("<I", content, at)[0] + 4 + 8
+    descriptions, data = content[end:at], content[(at + 31) // 32 * 32:]
+    del pairs["addend.metadata_checksum"]
+    pairs["addend.format_version"] = pairs["addend.format_version"][:-4] + struct.pack("<I", 1)
+    edit(pairs)
+    head = b"GGUF" + struct.pack("<IQQ", 3, tensors, len(pairs)) + b"".join(pairs.values()) + descriptions
+    out.write_bytes(head + bytes(-len(head) % 32) + data)
+    return out
+
+
 def words(seed, count):
     """English-looking text, the same every time."""
     rng = random.Random(seed)
@@ -324,6 +369,17 @@ class Run(CliTest):
         self.assertIn(b"tokens/s", result.stderr)
         self.assertEqual(self.assert_done(self.run_text("-p", "x", "--no-stats")).stderr, b"")
         self.assertEqual(self.assert_done(self.run_text("-p", "x", "--quiet")).stderr, b"")
+
+    def test_json(self):
+        text = self.assert_done(self.run_text("-p", "the License")).stdout.decode()
+        answer = self.run_text("-p", "the License", "--json")
+        result = self.assert_json(answer)
+        self.assertEqual(result["text"].removesuffix("\n"), text.removesuffix("\n"))
+        self.assertLessEqual(len(result["tokens"]), 24)
+        self.assertGreater(result["prompt_tokens"], 1)
+        self.assertGreater(result["decode_tokens_per_second"], 0)
+        self.assertIn(result["finish"], ("token limit", "end of text"))
+        self.assertEqual(answer.stderr, b"")
 
     def test_same_every_time(self):
         for sampling in (["--temp", "0"], ["--seed", "7"], ["--temp", "0", "--repeat-penalty", "1.3"]):
@@ -669,13 +725,29 @@ class Eval(CliTest):
         text = self.assert_done(addend("eval", self.model, "-f", self.text, "-c", "64", "-n", "640")).stdout.decode()
         self.assertIn(f"{result['perplexity']['hf']['perplexity']:.4f}", text)
         self.assertIn("llama.cpp", text)
+        low, high = result["perplexity"]["hf"]["interval_95"]
+        self.assertLess(low, result["perplexity"]["hf"]["perplexity"])
+        self.assertGreater(high, result["perplexity"]["hf"]["perplexity"])
+        self.assertIn(f"{low:.4f} to {high:.4f}", text)
+
+    def test_interval_of_one_window(self):
+        arguments = ["eval", self.model, "-f", self.text, "-c", "64", "-n", "64"]
+        self.assertIsNone(self.assert_json(addend(*arguments, "--json"))["perplexity"]["hf"]["interval_95"])
+        self.assertIn(b"unknown", self.assert_done(addend(*arguments)).stdout)
+
+    def test_nothing_to_measure(self):
+        self.assert_fails(addend("eval", self.model), 2, "nothing to measure", "--file", "--tasks", "--generation")
+        self.assert_fails(addend("eval", self.model, "-f", "-", "--tasks", "-"), 2, "standard input")
 
     def test_against_itself(self):
         result = self.assert_json(addend("eval", self.model, "-f", self.text, "-c", "64", "--reference", self.model,
                                          "--json"))
         self.assertEqual(result["perplexity"], result["reference_perplexity"])
         self.assertAlmostEqual(result["divergence"]["hf"]["kl"]["mean"], 0, places=9)
-        self.assertEqual(result["divergence"]["hf"]["same_top"]["mean"], 1)
+        divergence = result["divergence"]["hf"]
+        self.assertEqual(divergence["same_top"]["mean"], 1)
+        self.assertEqual(divergence["perplexity_ratio"], {"ratio": 1, "interval_95": [1, 1]})
+        self.assertEqual([divergence["kl"][key] for key in ("median", "percentile_99", "largest")], [0, 0, 0])
 
     def test_number_of_threads_changes_nothing(self):
         results = [addend("eval", self.model, "-f", self.text, "--json", "-t", n).stdout for n in ("1", "2")]
@@ -713,6 +785,173 @@ class Compressed(CliTest):
         assert result.returncode == 0, result.stderr
         cls.report = json.loads(result.stdout)
         cls.files = sorted(cls.folder.iterdir())  # what is there after a job, and nothing else
+
+
+class Overlap(CliTest):
+    """Text that a file was made with is no test of it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.compressed = cls.folder / "compressed.gguf"
+        result = addend("compress", cls.model, "-o", cls.compressed, "--bits", "3", "--effort", "fast", "--quiet",
+                        "--calibration-length", "256", "--calibration", cls.calibration, "--calibration-sequences", "2",
+                        "--distill-steps", "0")
+        assert result.returncode == 0, result.stderr
+
+    def evaluate(self, text, *more, model=None, tokens=0):
+        path = self.folder / "evaluate.txt"
+        path.write_text(text)
+        return addend("eval", model or self.compressed, "-f", path, "-c", "64", "-n", str(tokens), *more)
+
+    def test_other_text(self):
+        result = self.assert_done(self.evaluate(self.text.read_text(), "--json"))
+        overlap, = json.loads(result.stdout)["overlap"]
+        self.assertEqual((overlap["found"], overlap["share"]), (0, 0))
+        self.assertGreater(overlap["phrases"], 40)
+        self.assertNotIn(b"calibrated", result.stderr)
+        self.assertNotIn("overlap", self.assert_json(self.evaluate(self.text.read_text(), "--json", model=self.model)))
+
+    def test_the_same_text(self):
+        text = self.calibration.read_text()
+        self.assert_fails(self.evaluate(text, "--quiet"), 1, "evaluate.txt", "calibrated on", "--allow-overlap")
+        result = self.assert_done(self.evaluate(text, "--allow-overlap", "--json"))
+        self.assertGreater(json.loads(result.stdout)["overlap"][0]["share"], 0.8)  # phrases over the ends are not known
+        self.assertIn(b"note: ", result.stderr)
+        reference = self.evaluate(text, "--quiet", "--reference", self.compressed, model=self.model)
+        self.assert_fails(reference, 1, "compressed.gguf was calibrated on")
+
+    def test_a_paragraph_of_it(self):
+        calibration, text = self.calibration.read_text().split(), self.text.read_text()
+        paragraph = " ".join(calibration[1000:1150]).upper().replace(" ", " - ")
+        self.assert_fails(self.evaluate(text + paragraph + text, "--quiet"), 1, "evaluate.txt", "calibrated on")
+
+    def test_only_what_is_evaluated(self):
+        text = self.text.read_text() + self.calibration.read_text()
+        self.assert_done(self.evaluate(text, tokens=640))
+
+    def test_questions_from_it(self):
+        calibration = self.calibration.read_text().split()
+        path = self.folder / "questions.jsonl"
+        path.write_text("".join(json.dumps({"context": " ".join(calibration[at:at + 40]), "answer": 0,
+                                            "choices": [calibration[at + 40], "nothing"]}) + "\n"
+                                for at in range(0, 3000, 100)))
+        self.assert_fails(addend("eval", self.compressed, "--tasks", path, "--quiet"), 1, "questions.jsonl", "calibrated on")
+        self.assert_done(addend("eval", self.compressed, "--tasks", path, "--allow-overlap"))
+
+    def test_refined_file_knows_both_texts(self):
+        out, other = self.folder / "refined.gguf", self.folder / "other.txt"
+        other.write_text(words(9, 4000))
+        self.assert_done(addend("refine", self.compressed, "--reference", self.model, "-o", out, "--calibration", other,
+                                "--calibration-length", "256", "--distill-steps", "1", "--quiet"))
+        for text in (other, self.calibration):
+            self.assert_fails(self.evaluate(text.read_text(), "--quiet", model=out), 1, "calibrated on")
+        self.assert_done(self.evaluate(self.text.read_text(), model=out))
+
+    def test_text_that_the_model_wrote(self):
+        out = self.folder / "self.gguf"
+        self.assert_done(addend("compress", self.model, "-o", out, "--bits", "3", "--effort", "fast", "--quiet",
+                                "--calibration-length", "128", "--calibration-sequences", "4", "--distill-steps", "0"))
+        self.assertIn("addend.calibration_fingerprint", gguf_pairs(out.read_bytes())[0])
+
+    def test_files_that_do_not_say(self):
+        old = as_version_1(self.compressed, self.folder / "old.gguf",
+                           lambda pairs: pairs.pop("addend.calibration_fingerprint"))
+        result = self.assert_done(self.evaluate(self.calibration.read_text(), model=old))
+        self.assertIn(b"old.gguf does not say what text it was calibrated on", result.stderr)
+        out = self.folder / "old refined.gguf"
+        self.assert_done(addend("refine", old, "--reference", self.model, "-o", out, "--calibration", self.calibration,
+                                "--calibration-length", "256", "--distill-steps", "1", "--quiet"))
+        self.assertNotIn("addend.calibration_fingerprint", gguf_pairs(out.read_bytes())[0])  # half of it is not known
+
+    def test_fingerprint_that_cannot_be(self):
+        key = b"addend.calibration_fingerprint"
+        name = struct.pack("<Q", len(key)) + key
+        for number, value in enumerate([struct.pack("<IQ", 8, 1) + b"x",  # a string
+                                        struct.pack("<IIQII", 9, 4, 2, 7, 7), struct.pack("<IIQII", 9, 4, 2, 7, 6),
+                                        struct.pack("<IIQQ", 9, 10, 1, 7),
+                                        struct.pack("<IIQ", 9, 4, 20000) + struct.pack("<20000I", *range(20000))]):
+            edit = lambda pairs: pairs.update({key.decode(): name + value})
+            bad = as_version_1(self.compressed, self.folder / f"bad{number}.gguf", edit)
+            self.assert_fails(self.evaluate(self.text.read_text(), "--quiet", model=bad), 1, bad, key.decode())
+
+
+class Tasks(CliTest):
+    questions = HERE / "questions.jsonl"
+
+    def test_json_and_text(self):
+        arguments = ["eval", self.model, "--tasks", self.questions]
+        result = self.assert_json(addend(*arguments, "--json"))["tasks"]
+        self.assertEqual(result["questions"], 13)
+        for key in ("acc", "acc_norm"):
+            self.assertTrue(0 <= result["model"][key]["mean"] <= 1)
+        self.assertNotIn("scores", result)
+        scores = self.assert_json(addend(*arguments, "--json", "--verbose"))["tasks"]["scores"]
+        right = sum(score["chosen"] == score["answer"] for score in scores)
+        self.assertAlmostEqual(right / 13, result["model"]["acc"]["mean"])
+        self.assertTrue(all(score["log_probabilities"][score["chosen"]] == max(score["log_probabilities"])
+                            for score in scores))
+        text = self.assert_done(addend(*arguments, "--verbose")).stdout.decode()
+        self.assertIn(f"{result['model']['acc']['mean']:.4f}", text)
+        self.assertEqual(text.count(": right: ") + text.count(": wrong: "), 13)
+
+    def test_against_itself(self):
+        result = self.assert_json(addend("eval", self.model, "--tasks", self.questions, "--reference", self.model, "--json"))
+        self.assertEqual(result["tasks"]["reference"], result["tasks"]["model"])
+        paired = result["tasks"]["paired"]
+        self.assertEqual(paired["same_choice"], {"mean": 1, "standard_error": 0})
+        self.assertEqual(paired["acc_norm_difference"], {"mean": 0, "standard_error": 0})
+
+    def test_threads_and_texts_change_nothing(self):
+        arguments = ["eval", self.model, "--tasks", "-", "--json", "--verbose", "-t"]
+        results = [self.assert_json(addend(*arguments, threads, input=text))["tasks"]["scores"]
+                   for threads in ("1", "2") for text in (self.questions.read_bytes(),
+                                                          self.questions.read_bytes().replace(b"\n", b"\r\n"))]
+        self.assertTrue(all(result == results[0] for result in results))
+
+    def test_bad_files(self):
+        bad = self.folder / "bad.jsonl"
+        bad.write_text(self.questions.read_text() + '{"question": "x", "choices": ["a", "b"], "answer": 2}\n')
+        self.assert_fails(addend("eval", self.model, "--tasks", bad, "--quiet"), 1, "bad.jsonl: line 14: 'answer' is 2")
+        for content in (b"", b"\0" * 1000, b"{" * 100_000, bytes(range(256)), b"[]\n"):
+            bad.write_bytes(content)
+            self.assert_fails(addend("eval", self.model, "--tasks", bad, "--quiet"), 1, "bad.jsonl")
+        self.assert_fails(addend("eval", self.model, "--tasks", self.folder, "--quiet"), 1, self.folder)
+
+    def test_sensible_on_a_real_model(self):
+        cache = pathlib.Path(os.environ.get("ADDEND_CACHE", pathlib.Path.home() / ".cache/addend"))
+        model = cache / "SmolLM2-135M-Instruct.Q4_1.gguf"
+        if not model.exists():
+            self.skipTest("SmolLM2 is not here; see CONTRIBUTING.md")
+        result = self.assert_json(addend("eval", model, "--tasks", self.questions, "--json", "--quiet"))["tasks"]["model"]
+        self.assertGreaterEqual(result["acc"]["mean"], 0.7)  # guessing: 0.25
+
+    def test_interrupt(self):
+        long = self.folder / "long.jsonl"
+        long.write_text(self.questions.read_text() * 2000)
+        process = start("eval", self.model, "--tasks", long)
+        output, message = interrupt_at(process, "questions")
+        self.assertEqual((process.returncode, output), (130, b""), message)
+
+
+class Generation(CliTest):
+    def test_json_and_text(self):
+        arguments = ["eval", self.model, "--generation"]
+        result = self.assert_json(addend(*arguments, "--reference", self.model, "--json"))["generation"]
+        self.assertEqual(result["model"], result["reference"])
+        self.assertEqual(len(result["model"]["texts"]), 10)
+        for key in ("empty", "loops", "repeated_4_grams", "ended"):
+            self.assertTrue(0 <= result["model"][key] <= 1)
+        self.assertGreater(result["model"]["tokens"], 0)
+        short, long = (self.assert_done(addend(*arguments, *more)).stdout.decode() for more in ([], ["--verbose"]))
+        self.assertNotIn(result["model"]["texts"][0]["prompt"], short)
+        self.assertIn(result["model"]["texts"][0]["prompt"], long)
+
+    def test_all_measures_at_once(self):
+        result = self.assert_json(addend("eval", self.model, "-f", self.text, "-c", "64", "--tasks", Tasks.questions,
+                                         "--generation", "--json"))
+        for key in ("model", "perplexity", "tasks", "generation"):
+            self.assertIn(key, result)
 
 
 class Inspect(Compressed):
@@ -1031,6 +1270,14 @@ class Selftest(CliTest):
         self.assertIn("OpenBLAS", text)
         environment = os.environ | {"OPENBLAS_CORETYPE": "Haswell"}
         self.assertIn(b"OPENBLAS_CORETYPE=Haswell", addend("selftest", "--target", "scalar", env=environment).stdout)
+
+    def test_json(self):
+        result = self.assert_json(addend("selftest", "--json"))
+        self.assertIn("scalar", result["targets"])
+        self.assertIn(result["target"], result["targets"])
+        self.assertTrue(all(kernel["ok"] and kernel["worst_error"] <= kernel["bound"] for kernel in result["kernels"]))
+        self.assertIsNone(result["openblas"]["problem"])
+        self.assertEqual(result["failed"], 0)
 
     def test_targets(self):
         text = self.assert_done(addend("selftest", "--target", "scalar")).stdout.decode()
