@@ -7,7 +7,7 @@ packages=(cmake g++ ninja-build pkg-config libopenblas-dev nlohmann-json3-dev li
           libxxhash-dev libedit-dev python3 python3-pip unzip)
 if [ "${1:-}" = --test ]; then
   packages+=(clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev libgtest-dev libgmock-dev libbenchmark-dev ccache npm
-             python3-venv chromium fonts-dejavu-core)
+             python3-venv chromium fonts-dejavu-core g++-aarch64-linux-gnu qemu-user)
 fi
 
 missing=()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every check of the project, from a fresh clone on a Debian 12 machine onward; safe to repeat.
-#   scripts/test.sh            all of it, as CI does (about 20 minutes on 2 cores the first time)
+#   scripts/test.sh            all of it, as CI does (about 25 minutes on 2 cores the first time)
 #   scripts/test.sh --quick    only the release build and its tests
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,6 +28,22 @@ cmake --build --preset release
 step "release tests"
 ctest --preset release -j "$(nproc)"
 [ "${1:-}" != --quick ] || exit 0
+
+step "a CPU without AVX, under emulation"
+qemu-x86_64 -cpu Nehalem build/release/kernels_test --gtest_brief=1
+env -u OPENBLAS_CORETYPE qemu-x86_64 -cpu Nehalem build/release/addend selftest | sed -n 1,2p
+
+step "64-bit ARM: cross-compiled, under emulation"
+if scripts/fetch_aarch64_sysroot.sh; then
+  cmake --preset aarch64 >/dev/null
+  cmake --build --preset aarch64
+  for test in base tensor linalg kernels; do
+    qemu-aarch64 -L build/aarch64-sysroot build/aarch64/${test}_test --gtest_brief=1
+  done
+  qemu-aarch64 -L build/aarch64-sysroot build/aarch64/addend selftest | sed -n 1,2p
+else
+  echo "no arm64 packages to be had: skipped"
+fi
 
 step "build with Clang and sanitizers"
 cmake --preset sanitize >/dev/null
