@@ -20,6 +20,7 @@ if [ "${1:-}" != --quick ]; then
   step "format and includes"
   sources | xargs clang-format-16 --dry-run --Werror
   scripts/check_includes.py
+  scripts/page_policy.py --check
 fi
 
 step "release build"

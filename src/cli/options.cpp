@@ -31,8 +31,7 @@ Progress CommonOptions::ConsoleProgress() const {
 
 void AddTargetOption(CLI::App& app) {
   const auto force = [](const std::string& name) { AsUsage([&] { ForceTarget(name); }); };
-  app.add_option_function<std::string>("--target", force,
-                                       "of the kernels; on this CPU: " + RunnableTargetNames())
+  app.add_option_function<std::string>("--target", force, "kernels: " + RunnableTargetNames())
       ->type_name("NAME")
       ->default_str("best");
 }

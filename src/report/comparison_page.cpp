@@ -33,8 +33,7 @@ Markup FilesBody(const Json& comparison) {
   for (const Json& file : comparison.at("files")) {
     const std::string name = file.at("name"), architecture = file.at("architecture");
     const auto same_top = NumberAt(file, {"quality", "top1_agreement"});
-    table.rows.push_back({file.at("label"), file.at("file"), name.empty() ? architecture : name,
-                          SizeText(file.at("bytes")),
+    table.rows.push_back({file.at("label"), file.at("file"), SizeText(file.at("bytes")),
                           Format("%.3f", file.at("file_bits_per_weight").get<double>()),
                           Format("%.3f", file.at("linear_bits_per_weight").get<double>()),
                           Short(NumberAt(file, {"quality", "perplexity"}), 5),

@@ -238,8 +238,9 @@ class Usage(CliTest):
         self.assert_fails(addend("tokenize", self.model, "a", "b"), 2, "'b'")
 
     def test_missing_arguments(self):
-        for command in ("compress", "run", "chat", "eval", "bench", "inspect", "compare", "export", "tokenize"):
+        for command in ("compress", "run", "chat", "eval", "inspect", "compare", "export", "tokenize"):
             self.assert_fails(addend(command), 2, "required", f"addend {command} --help")
+        self.assert_fails(addend("bench"), 2, "either a model or --shape", "addend bench --help")
         self.assert_fails(addend("compress", self.model, "--json"), 2, "--output is required")
         self.assert_fails(addend("eval", self.model), 2, "--file")
         self.assert_fails(addend("run", self.model), 2, "no text")
