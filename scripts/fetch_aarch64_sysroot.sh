@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Unpacks Debian's arm64 packages that addend is built with into a folder, beside the machine's own packages and without
-# root: what the preset aarch64 compiles against, and what qemu-aarch64 finds the libraries in. Does nothing when
-# that folder is there. Needs apt-get with Debian's sources.
-#   scripts/fetch_aarch64_sysroot.sh [FOLDER]    default: build/aarch64-sysroot, as in CMakePresets.json
+# Unpacks Debian's arm64 packages of the libraries that addend links into build/aarch64-sysroot, beside the machine's
+# own packages and without root: what the preset aarch64 (cmake/aarch64.cmake) compiles against, and where qemu-aarch64
+# finds them. Does nothing when it has done so for the same packages. Needs apt-get with Debian's sources.
+#   scripts/fetch_aarch64_sysroot.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
-sysroot=${1:-build/aarch64-sysroot}
-[ ! -e "$sysroot" ] || exit 0
-packages=(libc6-dev libstdc++6 libopenblas-dev nlohmann-json3-dev libcli11-dev libpcre2-dev libutf8proc-dev
-          libxxhash-dev libgtest-dev libgmock-dev)
+sysroot=build/aarch64-sysroot
+read -ra libraries < <(scripts/install_packages.sh --print-libraries)
+packages=(libc6-dev libstdc++6 "${libraries[@]}" libgtest-dev libgmock-dev)
+[ "$(cat "$sysroot/packages" 2>/dev/null)" != "${packages[*]}" ] || exit 0
 
-mkdir -p "$(dirname "$sysroot")"
+mkdir -p build
 work=$(mktemp -d "$sysroot.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
@@ -27,4 +27,6 @@ for package in "$work"/cache/archives/*.deb; do dpkg-deb -x "$package" "$work/tr
 find "$work/tree" -type l -lname '/*' -printf '%p %l\n' | while read -r link target; do
   ln -snf "$PWD/$sysroot$target" "$link"
 done
+echo "${packages[*]}" >"$work/tree/packages"
+rm -rf "$sysroot"
 mv "$work/tree" "$sysroot"
