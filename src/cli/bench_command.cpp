@@ -161,6 +161,9 @@ std::string ToText(const Measured& measured) {
                    row.test.c_str(), row.tokens_per_second.mean(), row.StandardDeviation());
     text += BandwidthText(row) + " |\n";
   }
+  if (const std::string remark(Remark(CurrentTarget())); !remark.empty()) {
+    text += Format("\ntarget %s is %s\n", std::string(Name(CurrentTarget())).c_str(), remark.c_str());
+  }
   return text + Format("\nready to run after %.2f s\n", measured.ready_seconds);
 }
 

@@ -1,22 +1,22 @@
 // Sign products on CPUs that look up bytes in tables of 16 (pshufb, tbl): the packed order, and few tokens.
 // Included once by each sign_product_<target>.cpp, after simd_<target>.h and after what depends on the
 // instruction set:
-//   Bytes                                          a vector of kByteLanes = 4 * kWidth bytes
-//   Bytes LoadBytes(const uint8_t* p)              p is aligned to a vector; StoreBytes likewise
-//   Bytes ZipLow8(Bytes a, Bytes b)                a0 b0 a1 b1 ... of the lower half of each 128 bits;
-//   ZipHigh8
-//                                                  of the upper one; ZipLow16 ... with pairs, fours of bytes
-//   Bytes LowNibbles(Bytes v)                      and HighNibbles
-//   Bytes LoadTable(const uint8_t* p)              16 bytes, repeated in each 128 bits
-//   Bytes LookUp(Bytes table, Bytes indices)       table[index] for indices below 16
-//   Bytes Add8(Bytes a, Bytes b)
-//   ByteSums, void AddBytes(Bytes v, ByteSums& s)  adds each byte to a sum of 16 bits
-//   size_t RowOfByte(size_t byte)                  the row of a tile whose signs stand there, so that
-//   void CombineDigits(const ByteSums& low, const ByteSums& high, int bias, Floats sums[4])
-//                                                  gives the low + 128 * high - bias in the order of the rows
-//   void StoreDigits(const Floats entries[16 / kWidth], uint8_t* to)
-//                                                  16 entries, rounded to 14 bits: 16 low digits, 16 high
-//                                                  ones
+//
+//   Bytes: a vector of 4 * kWidth bytes. LoadBytes, StoreBytes: aligned to it.
+//   ZipLow8, ZipHigh8(Bytes a, Bytes b): a0 b0 a1 b1 ..., of the lower or upper halves of each 128 bits;
+//     ZipLow16, ZipHigh16, ZipLow32, ZipHigh32: the same with two or four bytes at a time.
+//   LowNibbles, HighNibbles(Bytes): of each byte, as bytes.
+//   LoadTable(const uint8_t*): 16 bytes, repeated in each 128 bits.
+//   LookUp(Bytes table, Bytes indices): table[index], for indices below 16.
+//   Add8(Bytes a, Bytes b).
+//
+//   ByteSums, AddBytes(Bytes, ByteSums&): a sum of 16 bits for each byte.
+//   CombineDigits(const ByteSums& low, const ByteSums& high, int bias, Floats sums[4]):
+//     low + 128 * high - bias.
+//   RowOfByte(size_t byte): which row of a tile has its signs in that byte, so that CombineDigits gives the
+//     rows in order.
+//   StoreDigits(const Floats entries[16 / kWidth], uint8_t* to): 16 entries, rounded to 14 bits, as 16 low
+//     digits and 16 high digits of 7.
 #pragma once
 #include <algorithm>
 #include <bit>

@@ -1,9 +1,8 @@
 // Sign products of many tokens, and the shared parts of those of few, over the vectors of one target.
 // Included once by each sign_product_<target>.cpp (which are small), after simd_<target>.h and after what
 // depends on the order of the packed bytes:
-//   void UnpackRows(const uint8_t* packed, uint64_t words[kRowTile])
-//                                   a block as 16 nibbles ("slots") for each row
-//   size_t GroupOfSlot(size_t slot) the four columns that a slot belongs to
+//   UnpackRows(const uint8_t* packed, uint64_t words[kRowTile]): a block as 16 nibbles ("slots") for each
+//   row. GroupOfSlot(size_t slot): the four columns that a slot belongs to.
 #pragma once
 #include <algorithm>
 #include <bit>

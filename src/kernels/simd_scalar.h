@@ -1,4 +1,4 @@
-// Vectors of one float: the reference for simd_avx2.h and simd_avx512.h, which give the same names for their
+// Vectors of one float: the reference for the other simd_<target>.h, which give the same names for their
 // widths.
 #pragma once
 #include <bit>

@@ -1237,6 +1237,8 @@ class Bench(CliTest):
         text = self.assert_done(addend("bench", self.model, "-p", "0", "-n", "8", "-r", "1")).stdout.decode()
         self.assertIn("tg8", text)
         self.assertNotIn("pp", text)
+        slow = addend("bench", self.model, "-p", "4", "-n", "0", "-r", "1", "--target", "scalar")
+        self.assertIn(b"target scalar is very slow", self.assert_done(slow).stdout)
         self.assert_fails(addend("bench", self.model, "-t", "1,x"), 2, "'x'")
 
     def test_memory_and_profile(self):
