@@ -60,7 +60,7 @@ TEST(TextFingerprint, SharedSentencesAreNoCopy) {
   std::string text;
   for (size_t i = 0; i < 20; ++i) {
     const size_t at = calibration.find(' ', 1000 * i) + 1;
-    text += Words(100 + i, 1000) + calibration.substr(at, 100);  // some 26 words
+    text += Words(100 + i, 3000) + calibration.substr(at, 100);  // some 26 words
   }
   const TextOverlap overlap = Of(calibration).OverlapWith(text);
   EXPECT_GE(overlap.found, 5u);

@@ -61,13 +61,13 @@ TEST(Questions, LinesKeepTheirNumbers) {
 TEST(Questions, WhatIsWrongIsToldWithItsLine) {
   const std::string good = R"({"context": "x", "choices": ["a", "b"], "answer": 0})";
   const auto expect = [&](const std::string& line, const std::string& message) {
-    SCOPED_TRACE(line);
+    SCOPED_TRACE(line.substr(0, 80));
     EXPECT_THAT([&] { ReadQuestions(good + "\n" + line + "\n", "q.jsonl"); },
                 ThrowsMessage<Error>(AllOf(HasSubstr("q.jsonl: line 2: "), HasSubstr(message))));
   };
   expect("{", "not valid JSON");
   expect("\xff\xfe", "not valid JSON");
-  expect(std::string(100'000, '['), "not valid JSON");
+  expect(std::string(100'000, '['), "nested");
   expect("[1]", "is not a JSON object");
   expect("{}", "the choices is missing: one of 'choices', 'endings'");
   expect(R"({"choices": ["a", "b"], "answer": 0})", "the question is missing");
