@@ -44,7 +44,7 @@ TEST(EndsInLoop, ThreeTimesAndADozenTokens) {
   EXPECT_FALSE(EndsInLoop(Join(Counting(50), {90, 91, 92}, 3)));  // nine tokens
   EXPECT_TRUE(EndsInLoop(Join(Counting(50), {90, 91, 92}, 4)));
   EXPECT_TRUE(EndsInLoop(Join({}, Counting(30), 3)));
-  EXPECT_FALSE(EndsInLoop(Join({}, Counting(30), 2)));  // enough tokens, but only twice
+  EXPECT_FALSE(EndsInLoop(Join({}, Counting(30), 2)));                 // enough tokens, but only twice
   EXPECT_FALSE(EndsInLoop(Join(Join({}, Counting(30), 3), {99}, 1)));  // it came out of it
   Tokens cut = Join(Counting(50), {90, 91, 92, 93}, 4);
   cut.pop_back();  // in the middle of the loop
