@@ -56,7 +56,8 @@ TEST_F(ConversationFile, IsReadStrictly) {
   ExpectRefused("{\"messages\": [", "not valid JSON");
   ExpectRefused("{\"messages\": []} x", "not valid JSON");
   ExpectRefused("\xff", "not valid JSON");
-  ExpectRefused(std::string(100'000, '['), "not valid JSON");
+  ExpectRefused("[", "not valid JSON");
+  ExpectRefused(std::string(100'000, '['), "nested");
   ExpectRefused("[]", "is array, an object is needed");
   ExpectRefused("{}", "messages");
   ExpectRefused(R"({"messages": {}})", "a list is needed");

@@ -113,6 +113,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(self.server.pause)
         if text == "cut":  # in the middle of the stream
             self.wfile.flush()
+            time.sleep(1)  # a browser drops what it has not read when the connection breaks
             self.connection.shutdown(2)
             self.close_connection = True
             return
