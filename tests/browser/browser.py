@@ -56,7 +56,7 @@ class BrowserTest(unittest.TestCase):
         context = self.browser.new_context(**settings)
         self.addCleanup(context.close)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         self.complaints, self.asked = [], []
         page.on("console", lambda message: self.complaints.append(message.text)
                 if message.type in ("error", "warning") else None)
