@@ -15,21 +15,7 @@ void CheckArguments(const EvalArguments& arguments) {
     throw UsageError("nothing to measure: give a text (--file), questions (--tasks) or --generation");
   if (arguments.text == "-" && arguments.tasks == "-")
     throw UsageError("--file and --tasks cannot both be standard input");
-  if (arguments.tokens > 0 && arguments.tokens < arguments.window) {
-    throw UsageError("--tokens asks for only ", arguments.tokens, " tokens, less than one window of ",
-                     arguments.window, " (--ctx-size)");
-  }
-}
-
-void EncodeText(const EvalArguments& arguments, const std::string& text, EvalInputs& inputs) {
-  if (!arguments.common.quiet) NoteLongContext(arguments.window, inputs.model->model.config.context);
-  inputs.ids = inputs.model->tokenizer.Encode(text);
-  if (inputs.reference != nullptr && inputs.reference->tokenizer.Encode(text) != inputs.ids) {
-    throw Error(arguments.reference.string(), ": its tokenizer reads ", arguments.text.string(),
-                " as other tokens than that of ", arguments.model.string(), " does: not comparable");
-  }
-  inputs.text_tokens = inputs.ids.size();
-  if (arguments.tokens > 0) inputs.ids.resize(std::min(inputs.ids.size(), arguments.tokens));
+  CheckWindow(arguments);
 }
 
 EvalPart Measure(const EvalArguments& arguments) {
@@ -84,6 +70,31 @@ std::optional<TokenId> EvalModel::LeadingBos() const {
   return bos && !ids.empty() && ids.front() == *bos ? bos : std::nullopt;
 }
 
+void AddProtocolOptions(CLI::App& app, EvalArguments& arguments) {
+  app.option_defaults()->group("Protocol");
+  AddNumber(app, "-c,--ctx-size", arguments.window, {2, 1 << 20}, "tokens in a window of the text");
+  AddNumber(app, "-n,--tokens", arguments.tokens, {0, SIZE_MAX}, "only the text's first N; 0 = all");
+  AddFlag(app, "--allow-overlap", arguments.allow_overlap, "also with text it was calibrated on");
+}
+
+void CheckWindow(const EvalArguments& arguments) {
+  if (arguments.tokens > 0 && arguments.tokens < arguments.window) {
+    throw UsageError("--tokens asks for only ", arguments.tokens, " tokens, less than one window of ",
+                     arguments.window, " (--ctx-size)");
+  }
+}
+
+void EncodeText(const EvalArguments& arguments, const std::string& text, EvalInputs& inputs) {
+  if (!arguments.common.quiet) NoteLongContext(arguments.window, inputs.model->model.config.context);
+  inputs.ids = inputs.model->tokenizer.Encode(text);
+  if (inputs.reference != nullptr && inputs.reference->tokenizer.Encode(text) != inputs.ids) {
+    throw Error(arguments.reference.string(), ": its tokenizer reads ", arguments.text.string(),
+                " as other tokens than that of ", arguments.model.string(), " does: not comparable");
+  }
+  inputs.text_tokens = inputs.ids.size();
+  if (arguments.tokens > 0) inputs.ids.resize(std::min(inputs.ids.size(), arguments.tokens));
+}
+
 Json ToJson(const std::optional<Interval>& interval) {
   return interval ? Json{interval->low, interval->high} : Json();
 }
@@ -106,10 +117,7 @@ CommandRun SetUpEval(CLI::App& app) {
   AddPath(app, "--tasks", arguments->tasks, "accuracy: multiple-choice questions, JSON lines");
   AddFlag(app, "--generation", arguments->generation, "answers to fixed prompts: empty, in loops?");
   AddPath(app, "--reference", arguments->reference, "the original: compare with it in everything");
-  app.option_defaults()->group("Protocol");
-  AddNumber(app, "-c,--ctx-size", arguments->window, {2, 1 << 20}, "tokens in a window of the text");
-  AddNumber(app, "-n,--tokens", arguments->tokens, {0, SIZE_MAX}, "only the text's first N; 0 = all");
-  AddFlag(app, "--allow-overlap", arguments->allow_overlap, "also with text it was calibrated on");
+  AddProtocolOptions(app, *arguments);
   app.option_defaults()->group("Output");
   AddFlag(app, "--verbose", arguments->verbose, "also each question and answer");
   AddJson(app, arguments->json);

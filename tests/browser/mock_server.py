@@ -103,6 +103,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def write_answer(self, text):
         self.chunk({"role": "assistant", "content": ""})
+        if text == "thinks long" and len(self.server.requests) == 1:
+            time.sleep(3)
         words = ["Grüße", ",", " world", ".", f" Answer {len(self.server.requests)}", "."]
         if text == "markdown":
             words = [MARKDOWN[i:i + 7] for i in range(0, len(MARKDOWN), 7)]

@@ -1144,6 +1144,33 @@ class Compare(PageTest):
         self.assertEqual([file["front"] for file in result["files"]], [False, False])
         self.assertEqual([heading.text for heading in self.read_page(page).iter("h2")], ["Models"])
 
+    def test_measured(self):
+        """The same numbers as `addend eval` has, for files that recorded none too."""
+        protocol = ["-f", self.text, "-c", "64", "-n", "512", "--reference", self.model, "--quiet"]
+        page = self.folder / "comparison.html"
+        result = self.compare(self.compressed, self.model, *protocol, "--html", page)
+        self.assertEqual(result["measure"], "kl_divergence")
+        self.assertIn(f"512 tokens of {self.text} (hf, windows of 64)", result["notes"][0])
+        for file in result["files"]:
+            evaluated = self.assert_json(addend("eval", file["file"], *protocol, "--json"))
+            self.assertEqual(file["quality"]["perplexity"], evaluated["perplexity"]["hf"]["perplexity"])
+            self.assertEqual(file["quality"]["kl_divergence"], evaluated["divergence"]["hf"]["kl"]["mean"])
+        self.assertEqual([file["front"] for file in result["files"]], [True, True])
+        self.assertEqual(len(self.read_page(page).findall(".//path[@transform]/title")), 2)
+        alone = self.compare(self.compressed, self.model, *protocol[:6], "--quiet")
+        self.assertEqual(alone["measure"], "perplexity")
+        self.assertEqual(alone["files"][0]["quality"]["perplexity"], result["files"][0]["quality"]["perplexity"])
+
+    def test_measured_on_its_own_calibration_text(self):
+        arguments = ["compare", self.compressed, "-f", self.calibration, "-c", "64", "--quiet"]
+        self.assert_fails(addend(*arguments), 1, "calibrated on", "--allow-overlap")
+        self.assert_done(addend(*arguments, "--allow-overlap"))
+
+    def test_plot(self):
+        text = self.assert_done(addend("compare", self.compressed, self.smaller, self.compressed)).stdout.decode()
+        self.assertIn("  KL divergence, nats a token\n", text)
+        self.assertIn("file size, MB", text)
+
     def test_nothing_recorded(self):
         result = self.compare(self.model)
         self.assertEqual((result["measure"], result["files"][0]["quality"]), (None, None))
@@ -1153,6 +1180,8 @@ class Compare(PageTest):
         self.assert_fails(addend("compare", self.compressed, self.folder / "none", "--html", out), 1, "none")
         self.assert_fails(addend("compare", self.compressed, self.smaller, "--html", self.smaller), 1, "source itself")
         self.assert_fails(addend("compare", self.compressed, ""), 2, "name is empty")
+        self.assert_fails(addend("compare", self.compressed, "--reference", self.model), 2, "--file")
+        self.assert_fails(addend("compare", self.compressed, "-f", self.text, "-n", "3"), 2, "--tokens asks for only 3")
         self.assertFalse(out.exists())
 
 
