@@ -4,7 +4,8 @@
 #   scripts/install_packages.sh --test   also what the tests and checks of scripts/test.sh need
 #   scripts/install_packages.sh --print-libraries   installs nothing: the libraries that a build links
 set -euo pipefail
-libraries=(libopenblas-dev nlohmann-json3-dev libcli11-dev libpcre2-dev libutf8proc-dev libxxhash-dev libedit-dev)
+libraries=(libopenblas-dev nlohmann-json3-dev libcli11-dev libpcre2-dev libutf8proc-dev libxxhash-dev libedit-dev
+           libcpp-httplib-dev)
 [ "${1:-}" != --print-libraries ] || { echo "${libraries[@]}"; exit; }
 packages=(cmake g++ ninja-build pkg-config "${libraries[@]}" python3 python3-pip unzip)
 if [ "${1:-}" = --test ]; then

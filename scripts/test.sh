@@ -15,6 +15,7 @@ export ADDEND_CACHE=${ADDEND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/addend}
 scripts/fetch_smollm2.sh >/dev/null || echo "no SmolLM2: its tests will be skipped"
 scripts/fetch_tokenizers.sh >/dev/null || echo "no other tokenizers: their tests will be skipped"
 scripts/fetch_playwright.sh >/dev/null || echo "no Playwright: the tests of pages in a browser will be skipped"
+scripts/fetch_api_clients.sh >/dev/null || echo "no clients of the server: their tests will be skipped"
 
 if [ "${1:-}" != --quick ]; then
   step "format and includes"
@@ -55,7 +56,7 @@ ctest --preset sanitize -j "$(nproc)"
 step "fuzz the parsers for a short while"
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz
-for target in fuzz_gguf fuzz_safetensors fuzz_chat_template; do
+for target in fuzz_gguf fuzz_safetensors fuzz_chat_template fuzz_api_request; do
   build/fuzz/tests/fuzz/$target -max_total_time=20 -max_len=4096 -print_final_stats=1 2>&1 | tail -n 8
 done
 

@@ -10,6 +10,7 @@ std::span<const Command> Commands() {
        SetUpRefine},
       {"run", "MODEL TEXT [options]", "continue a text", SetUpRun},
       {"chat", "MODEL [options]", "talk with a model in the terminal", SetUpChat},
+      {"serve", "MODEL [options]", "answer over HTTP, as OpenAI's API does", SetUpServe},
       {"eval", "MODEL -f TEXT [options]", "measure a model: perplexity, divergence, questions, answers",
        SetUpEval},
       {"bench", "MODEL [options]", "measure the speed of reading and of writing text", SetUpBench},

@@ -26,6 +26,7 @@ CommandRun SetUpCompress(CLI::App& app);
 CommandRun SetUpRefine(CLI::App& app);
 CommandRun SetUpRun(CLI::App& app);
 CommandRun SetUpChat(CLI::App& app);
+CommandRun SetUpServe(CLI::App& app);
 CommandRun SetUpEval(CLI::App& app);
 CommandRun SetUpBench(CLI::App& app);
 CommandRun SetUpInspect(CLI::App& app);

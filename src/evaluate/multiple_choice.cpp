@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
-#include "evaluate/log_probability.h"
+#include "model/log_probability.h"
 #include "tokenizer/utf8.h"
 
 namespace addend {

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/json.h"
-#include "evaluate/log_probability.h"
+#include "model/log_probability.h"
 #include "support.h"
 
 namespace addend {

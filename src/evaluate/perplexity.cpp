@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "evaluate/log_probability.h"
 #include "evaluate/windows.h"
+#include "model/log_probability.h"
 
 namespace addend {
 namespace {

@@ -12,7 +12,7 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/random.h"
-#include "evaluate/log_probability.h"
+#include "model/log_probability.h"
 #include "support.h"
 
 namespace addend {

@@ -22,17 +22,8 @@ class SessionTest : public testing::Test {
  protected:
   SessionTest() { options_.sampling.temperature = 0; }
 
-  // The definition of greedy generation.
   std::vector<TokenId> Greedy(std::vector<TokenId> text, size_t count) {
-    std::vector<TokenId> generated;
-    for (; generated.size() < count; text.push_back(generated.back())) {
-      KvCache cache(model_.config, text.size());
-      Matrix logits;
-      transformer_.Forward(text, cache, LogitRows::kLast, logits);
-      const auto row = logits.Row(0);
-      generated.push_back(static_cast<TokenId>(std::max_element(row.begin(), row.end()) - row.begin()));
-    }
-    return generated;
+    return test::Greedy(transformer_, std::move(text), count);
   }
 
   const Model model_ = LoadModel(test::GoldenPath("tiny_models") / "llama");

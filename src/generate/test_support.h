@@ -1,8 +1,11 @@
-// For the tests: a tokenizer for the tiny models of tests/golden, which have 320 tokens.
+// What the tests of this folder share. For tests only.
 #pragma once
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
+#include "model/transformer.h"
 #include "tokenizer/byte_alphabet.h"
 #include "tokenizer/tokenizer.h"
 
@@ -25,6 +28,19 @@ inline Tokenizer ByteTokenizer(TokenId end = kNoEnd) {
   }
   json["added_tokens"].push_back({{"id", end}, {"content", end_text}, {"special", true}});
   return Tokenizer::FromJson(json.dump(), Json{{"eos_token", end_text}}.dump(), "test");
+}
+
+// The definition of greedy generation.
+inline std::vector<TokenId> Greedy(Transformer& transformer, std::vector<TokenId> text, size_t count) {
+  std::vector<TokenId> generated;
+  for (; generated.size() < count; text.push_back(generated.back())) {
+    KvCache cache(transformer.config(), text.size());
+    Matrix logits;
+    transformer.Forward(text, cache, LogitRows::kLast, logits);
+    const auto row = logits.Row(0);
+    generated.push_back(static_cast<TokenId>(std::max_element(row.begin(), row.end()) - row.begin()));
+  }
+  return generated;
 }
 
 }  // namespace addend::test

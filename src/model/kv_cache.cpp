@@ -1,5 +1,6 @@
 #include "model/kv_cache.h"
 
+#include <algorithm>
 #include <new>
 
 #include "base/error.h"
@@ -40,6 +41,24 @@ size_t KvCache::bytes() const {
 
 void KvCache::Truncate(size_t length) {
   if (length > length_) throw Error("key-value cache: cannot cut to ", length, " tokens, it holds ", length_);
+  length_ = length;
+}
+
+void KvCache::CopyPrefix(const KvCache& other, size_t length) {
+  const bool same_kind = other.type_ == type_ && other.blocks_ == blocks_ && other.kv_heads_ == kv_heads_ &&
+                         other.head_dim_ == head_dim_;
+  if (!same_kind || length > other.length_ || length > capacity_) {
+    throw Error("key-value cache: cannot copy ", length, " tokens of a cache that holds ", other.length_,
+                " into one for ", capacity_, same_kind ? "" : " of another kind");
+  }
+  const size_t row_bytes = BytesOf(type_, head_dim_);
+  for (size_t block = 0; block < blocks_; ++block) {
+    for (size_t head = 0; head < kv_heads_; ++head) {
+      for (const Part part : {Part::kKeys, Part::kValues}) {
+        std::copy_n(other.Rows(block, head, part), length * row_bytes, Rows(block, head, part));
+      }
+    }
+  }
   length_ = length;
 }
 

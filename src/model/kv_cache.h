@@ -26,6 +26,9 @@ class KvCache {
 
   // Forgets the tokens from `length` on, to go on from there; Error if there are fewer.
   void Truncate(size_t length);
+  // Holds then what the first `length` tokens of `other` are. Error when that has fewer, or when they do not
+  // fit, or for a cache of another model or type.
+  void CopyPrefix(const KvCache& other, size_t length);
 
   // What a forward pass does: Error unless `count` more tokens fit; the rows of each block; then Advance.
   void CheckRoom(size_t count) const;

@@ -71,6 +71,26 @@ TEST(KvCache, FillsUpAndIsCutBack) {
   cache.CheckRoom(3);
 }
 
+TEST(KvCache, CopiesPrefixes) {
+  KvCache from(Config(), 3, DType::kF32), to(Config(), 5, DType::kF32);
+  for (size_t position = 0; position < 3; ++position) {
+    const auto x = static_cast<float>(10 * position);
+    const std::vector<float> row = {x + 1, x + 2, x + 3, x + 4, x + 5, x + 6};
+    for (size_t block : {0, 1}) from.Store(block, position, row, row);
+    from.Advance(1);
+  }
+  to.Advance(4);
+  to.CopyPrefix(from, 2);
+  EXPECT_EQ(to.length(), 2u);
+  EXPECT_THAT(Row(to.Head<float>(1, 1).keys, 3, 1), ElementsAre(14, 15, 16));
+  EXPECT_THAT(Row(to.Head<float>(0, 0).values, 3, 0), ElementsAre(1, 2, 3));
+
+  KvCache small(Config(), 1, DType::kF32), half(Config(), 5);
+  EXPECT_THAT([&] { to.CopyPrefix(from, 4); }, ThrowsMessage<Error>(HasSubstr("a cache that holds 3")));
+  EXPECT_THAT([&] { small.CopyPrefix(from, 2); }, ThrowsMessage<Error>(HasSubstr("into one for 1")));
+  EXPECT_THAT([&] { half.CopyPrefix(from, 2); }, ThrowsMessage<Error>(HasSubstr("of another kind")));
+}
+
 TEST(KvCache, RefusesWhatCannotBe) {
   EXPECT_THAT([] { KvCache(Config(), 4, DType::kQ8_0); }, ThrowsMessage<Error>(HasSubstr("q8_0")));
   EXPECT_THAT([] { KvCache(Config(), 0); }, ThrowsMessage<Error>(HasSubstr("0 tokens")));

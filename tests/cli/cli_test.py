@@ -24,7 +24,7 @@ from terminal import Terminal
 
 HERE = pathlib.Path(__file__).resolve().parent
 ADDEND = None  # the program, from the command line
-COMMANDS = ["compress", "run", "chat", "eval", "bench", "inspect", "compare", "export", "tokenize", "selftest"]
+COMMANDS = ["compress", "run", "chat", "serve", "eval", "bench", "inspect", "compare", "export", "tokenize", "selftest"]
 
 
 def addend(*arguments, **options):
@@ -238,7 +238,7 @@ class Usage(CliTest):
         self.assert_fails(addend("tokenize", self.model, "a", "b"), 2, "'b'")
 
     def test_missing_arguments(self):
-        for command in ("compress", "run", "chat", "eval", "inspect", "compare", "export", "tokenize"):
+        for command in ("compress", "run", "chat", "serve", "eval", "inspect", "compare", "export", "tokenize"):
             self.assert_fails(addend(command), 2, "required", f"addend {command} --help")
         self.assert_fails(addend("bench"), 2, "either a model or --shape", "addend bench --help")
         self.assert_fails(addend("compress", self.model, "--json"), 2, "--output is required")

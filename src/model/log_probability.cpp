@@ -1,4 +1,4 @@
-#include "evaluate/log_probability.h"
+#include "model/log_probability.h"
 
 #include <algorithm>
 #include <cmath>
