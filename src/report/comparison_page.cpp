@@ -66,10 +66,14 @@ XyChart ComparisonChart(const Json& comparison) {
                              path + ": " + SizeText(file.at("bytes")) + ", " + NumberText(*value, 5),
                              file.at("label")});
   }
+  // The original itself has a divergence of 0, which a logarithmic axis could not show.
+  const auto positive = [](const ChartPoint& point) { return point.y > 0; };
+  const bool logarithmic =
+      std::ranges::all_of(front.points, positive) && std::ranges::all_of(others.points, positive);
   std::ranges::sort(front.points, {}, &ChartPoint::x);
   return {.description = "Scatter plot: " + title + " over file size. The table has the numbers.",
           .x = {"file size, MB"},
-          .y = {title, true},
+          .y = {title, logarithmic},
           .series = {front, others}};
 }
 
