@@ -36,16 +36,6 @@ class FileForReading {
   int descriptor_;
 };
 
-// A pipe or a terminal may have nothing to read for long. The wait has an end, because a signal that comes
-// between the question and the wait would not end it.
-void WaitForInput(int descriptor) {
-  constexpr int kMilliseconds = 200;
-  pollfd input{.fd = descriptor, .events = POLLIN, .revents = 0};
-  do {
-    ThrowIfInterrupted();
-  } while (poll(&input, 1, kMilliseconds) <= 0);
-}
-
 // Up to the end. `name` is for errors.
 std::string ReadAll(int descriptor, const std::string& name) {
   std::string text;
@@ -165,6 +155,15 @@ void AtomicFile::Commit() {
   }
   close(std::exchange(descriptor_, -1));
   SyncDirectory(path_.parent_path());
+}
+
+void WaitForInput(int descriptor) {
+  // The wait has an end, because a signal that comes between the question and the wait would not end it.
+  constexpr int kMilliseconds = 200;
+  pollfd input{.fd = descriptor, .events = POLLIN, .revents = 0};
+  do {
+    ThrowIfInterrupted();
+  } while (poll(&input, 1, kMilliseconds) <= 0);
 }
 
 std::string ReadTextFile(const Path& path) {

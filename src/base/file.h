@@ -53,6 +53,10 @@ class AtomicFile {
   uint64_t written_ = 0;
 };
 
+// Until `descriptor` has something to read, or its end: a pipe or a terminal may have nothing for long.
+// Throws Interrupted.
+void WaitForInput(int descriptor);
+
 std::string ReadTextFile(const Path& path);  // also a pipe or device; "-" reads standard input
 // For texts that a model is measured or calibrated on: also turns the line ends CRLF and CR into LF, as
 // Python's text mode does and so every published evaluation.

@@ -1,5 +1,7 @@
 #include "base/interrupt.h"
 
+#include <pthread.h>
+
 #include <csignal>
 
 #include "base/error.h"
@@ -8,8 +10,14 @@ namespace addend {
 namespace {
 
 volatile std::sig_atomic_t requested = 0;
+pthread_t catcher;  // the thread that called CatchInterrupts
 
 void Handle(int signal) {
+  // Only there does it end a wait for input. Libraries have threads too.
+  if (pthread_equal(pthread_self(), catcher) == 0) {
+    pthread_kill(catcher, signal);
+    return;
+  }
   // A terminal that closes sends SIGHUP more than once: by itself and by the shell in it.
   if (requested != 0 && signal != SIGHUP) {
     std::signal(signal, SIG_DFL);
@@ -21,6 +29,7 @@ void Handle(int signal) {
 }  // namespace
 
 void CatchInterrupts() {
+  catcher = pthread_self();
   struct sigaction action {};
   action.sa_handler = Handle;
   sigaction(SIGINT, &action, nullptr);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <csignal>
 #include <cstdint>
 #include <exception>
 #include <mutex>
@@ -24,16 +23,6 @@ namespace {
 constexpr int kSpins = 5000;
 
 thread_local bool inside_loop = false;
-
-// Signals that come from outside go to the thread that started the pool: one that waits for input must
-// notice them.
-void LeaveSignalsToTheCaller() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH})
-    sigaddset(&signals, signal);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-}
 
 void Pause() {
 #if defined(__x86_64__)
@@ -95,7 +84,6 @@ struct ThreadPool::State {
   }
 
   void WorkerLoop() {
-    LeaveSignalsToTheCaller();
     uint32_t seen = 0;
     while (!stop.load(std::memory_order_acquire)) {
       Work();

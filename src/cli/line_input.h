@@ -21,7 +21,7 @@ class LineInput {
   virtual void Remember(const std::string& text) = 0;
 };
 
-// Standard input as it is: no prompt is shown, nothing can be edited.
+// Standard input as it is: no prompt is shown, nothing can be edited, an interrupt is thrown.
 std::unique_ptr<LineInput> PlainLineInput();
 
 // A terminal at standard input and error: libedit's editing and history (~/.editrc works), in which pasted

@@ -5,20 +5,20 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "base/interrupt.h"
+#include "base/file.h"
 #include "cli/line_input.h"
 
 namespace addend {
 namespace {
 
-// Reads by itself: the library's streams go on reading after a signal.
+// Reads by itself: the library's streams would not notice an interrupt.
 class PlainInput : public LineInput {
  public:
   InputLine Read(const std::string&) override {
     size_t end = pending_.find('\n');
     while (end == std::string::npos && !ended_) {
       const size_t searched = pending_.size();
-      if (!ReadMore()) return {.kind = InputLine::Kind::kInterrupt};
+      ReadMore();
       end = pending_.find('\n', searched);
     }
     if (end == std::string::npos && pending_.empty()) return {.kind = InputLine::Kind::kEnd};
@@ -30,19 +30,13 @@ class PlainInput : public LineInput {
   void Remember(const std::string&) override {}
 
  private:
-  // False when interrupted.
-  bool ReadMore() {
+  void ReadMore() {
     std::array<char, 1 << 16> buffer;
-    while (!InterruptRequested()) {
-      const ssize_t count = read(STDIN_FILENO, buffer.data(), buffer.size());
-      if (count >= 0) {
-        pending_.append(buffer.data(), static_cast<size_t>(count));
-        ended_ = count == 0;
-        return true;
-      }
-      if (errno != EINTR) throw Error("standard input: cannot read: ", std::strerror(errno));
-    }
-    return false;
+    WaitForInput(STDIN_FILENO);
+    const ssize_t count = read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (count < 0 && errno != EINTR) throw Error("standard input: cannot read: ", std::strerror(errno));
+    if (count > 0) pending_.append(buffer.data(), static_cast<size_t>(count));
+    ended_ = count == 0;
   }
 
   std::string pending_;
