@@ -567,8 +567,8 @@ class Chat(CliTest):
         process.stdin.flush()
         process.stderr.readline()  # it waits now
         process.send_signal(signal.SIGINT)
-        message = process.communicate(timeout=60)[1]
-        self.assertEqual((process.returncode, message), (130, b"addend: interrupted\n"))
+        process.wait(timeout=60)  # and its input stays open
+        self.assertEqual((process.returncode, process.communicate()[1]), (130, b"addend: interrupted\n"))
 
     def test_reader_that_goes_away(self):
         process = subprocess.Popen([ADDEND, "chat", self.model, "--chat-template", "llama2", "--no-stats"],
@@ -581,6 +581,7 @@ class Chat(CliTest):
 class ChatTerminal(CliTest):
     """Conversations of somebody who sits at a terminal."""
     PROMPT = "\x1b[?2004h> "
+    READ = "\x1b[?2004l"  # the program has its line
     PASTE = "\x1b[200~{}\x1b[201~"
 
     def setUp(self):
@@ -590,18 +591,18 @@ class ChatTerminal(CliTest):
     def terminal(self, *arguments, **environment):
         terminal = Terminal([ADDEND, "chat", self.model, "--chat-template", "llama2", "--temp", "0",
                              *(arguments or ["-n", "8"])], {"XDG_STATE_HOME": str(self.state), **environment})
-        terminal.expect(self.PROMPT)
+        terminal.expect_prompt(self.PROMPT)
         return terminal
 
     def ask(self, terminal, keys):
         terminal.type(keys)
         terminal.expect("tokens/s")
-        terminal.expect(self.PROMPT)
+        terminal.expect_prompt(self.PROMPT)
 
     def questions(self, terminal):
         terminal.type(f"/save {self.saved}\r")
         terminal.expect("saved ")
-        terminal.expect(self.PROMPT)
+        terminal.expect_prompt(self.PROMPT)
         return [message["content"] for message in json.loads(self.saved.read_text())["messages"][::2]]
 
     def end(self, terminal, keys="\x04"):
@@ -664,11 +665,11 @@ class ChatTerminal(CliTest):
     def test_interrupt_stops_an_answer(self):
         with self.terminal("-c", "100000") as terminal:
             terminal.type("Hello\r")
-            terminal.expect("\n")
+            terminal.expect(self.READ)
             terminal.expect_more()
             terminal.type("\x03")
             terminal.expect("; interrupted]")
-            terminal.expect(self.PROMPT)
+            terminal.expect_prompt(self.PROMPT)
             self.assertEqual(self.questions(terminal), ["Hello"])
             self.end(terminal, "/quit\r")
 
@@ -676,21 +677,22 @@ class ChatTerminal(CliTest):
         with self.terminal() as terminal:
             terminal.type("nev")
             terminal.expect("nev")
+            terminal.wait_until_it_waits()
             terminal.type("\x03")
-            terminal.expect(self.PROMPT)
+            terminal.expect_prompt(self.PROMPT)
             terminal.type("\x03")
             terminal.expect("Ctrl-C again ends")
-            terminal.expect(self.PROMPT)
+            terminal.expect_prompt(self.PROMPT)
             self.ask(terminal, "ask\r")
             terminal.type("\x03")
             terminal.expect("Ctrl-C again ends")
-            terminal.expect(self.PROMPT)
+            terminal.expect_prompt(self.PROMPT)
             self.end(terminal, "\x03")
 
     def test_terminated(self):
         with self.terminal("-c", "100000") as terminal:
             terminal.type("Hello\r")
-            terminal.expect("\n")
+            terminal.expect(self.READ)
             terminal.expect_more()
             os.kill(terminal.process, signal.SIGTERM)
             self.assertEqual(terminal.exit_code(), 130)
@@ -701,7 +703,7 @@ class ChatTerminal(CliTest):
                                   ("word " * 60, "error: the message has "), ("/load none", "error: none: ")]:
                 terminal.type(line + "\r")
                 terminal.expect(problem)
-                terminal.expect(self.PROMPT)
+                terminal.expect_prompt(self.PROMPT)
             self.ask(terminal, "Hello\r")
             self.end(terminal)
 

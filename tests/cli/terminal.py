@@ -1,6 +1,7 @@
 """A program in a pseudo-terminal: what is typed goes in, what a screen would get comes out."""
 import fcntl
 import os
+import pathlib
 import pty
 import select
 import signal
@@ -51,6 +52,23 @@ class Terminal:
         passed = self.seen[self.expected:at + len(wanted)]
         self.expected = at + len(wanted)
         return passed.decode(errors="replace")
+
+    def expect_prompt(self, prompt):
+        """Waits for the prompt of an editor that takes every key itself."""
+        self.expect(prompt)
+        self.wait_until_it_waits()
+
+    def wait_until_it_waits(self):
+        """For a key: a signal that comes before may go unnoticed until there is one."""
+        deadline = time.monotonic() + 60
+        while termios.tcgetattr(self.master)[3] & termios.ICANON or not self._sleeps():
+            if time.monotonic() > deadline:
+                raise AssertionError("the program does not wait for keys")
+            time.sleep(0.002)
+
+    def _sleeps(self):
+        state = pathlib.Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()[0]
+        return state == "S"
 
     def expect_more(self):
         """Waits until the program has written anything more."""
