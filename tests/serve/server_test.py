@@ -274,6 +274,7 @@ class Limits(ServerTest):
     def start(self, body):
         """A request whose answer is not awaited."""
         connection = self.server.connect()
+        self.addCleanup(connection.close)
         connection.request("POST", "/v1/completions", json.dumps(body))
         return connection
 
@@ -351,6 +352,7 @@ class Stopping(unittest.TestCase):
     def test_answers_may_finish(self):
         with Server(self.model, "-c", "100000", "--drain", "60s") as server:
             connection = server.connect()
+            self.addCleanup(connection.close)
             connection.request("POST", "/v1/completions", json.dumps(GREEDY | {"max_tokens": 10000, "stream": True}))
             server.await_metric("addend_slots_busy", 1)
             server.process.send_signal(signal.SIGTERM)
@@ -360,6 +362,8 @@ class Stopping(unittest.TestCase):
     def test_but_not_forever(self):
         with Server(self.model, "-c", "100000", "--drain", "0.3s") as server:
             whole, stream = server.connect(), server.connect()
+            self.addCleanup(whole.close)
+            self.addCleanup(stream.close)
             whole.request("POST", "/v1/completions", json.dumps(FOREVER))
             stream.request("POST", "/v1/completions", json.dumps(FOREVER | {"stream": True}))
             server.await_metric("addend_slots_busy", 2)
