@@ -46,7 +46,7 @@ std::string ToText(const Json& comparison) {
   text += "\nfile, layers: bits a weight";
   if (!comparison["measure"].is_null()) text += "; *: no other is both smaller and better";
   text += "\n";
-  for (const Json& note : comparison["notes"]) text += note.get<std::string>() + "\n";
+  for (const Json& note : comparison["notes"]) text += OneLine(note.get<std::string>()) + "\n";
   constexpr int kFewest = 3;  // a picture of fewer says nothing that the table does not
   const auto measured = std::ranges::count_if(comparison["files"],
                                               [](const Json& file) { return !file.at("quality").is_null(); });

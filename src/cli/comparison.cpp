@@ -19,16 +19,17 @@ std::string Label(size_t index) {
   return std::string(1, static_cast<char>('A' + index % 26)) + round;
 }
 
-// What the recipe has about the model's quality, and about what it was measured on; null when it has none.
-// Files made before protocol and window were written down used these.
+// What the recipe has about the model's quality, and about what it was measured on; null when one of the two
+// is missing. Files made before protocol and window were written down used these.
 Json RecordedQuality(const Json& recipe) {
   const auto perplexity = NumberAt(recipe, {"test", "perplexity"});
-  if (!perplexity) return {};
+  const std::string text = TextAt(recipe, {"calibration", "hash"});
+  if (!perplexity || text.empty()) return {};
   const std::string protocol = TextAt(recipe, {"test", "protocol"});
   const Json& window = At(recipe, {"test", "window"});
   const Json& divergence = At(recipe, {"test", "kl_divergence"});
   return {{"source", "recipe"},
-          {"text", At(recipe, {"calibration", "hash"})},
+          {"text", text},
           {"tokens", At(recipe, {"test", "tokens"})},
           {"protocol", protocol.empty() ? "hf" : protocol},
           {"window", window.is_null() ? At(recipe, {"calibration_length"}) : window},

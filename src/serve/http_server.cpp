@@ -265,6 +265,8 @@ class HttpServer::Listener : public httplib::Server {
 
   static void Send(Reply reply, const Request& request, Response& response) {
     response.status = reply.status;
+    response.set_header("X-Content-Type-Options", "nosniff");
+    response.set_header("X-Frame-Options", "DENY");  // the chat page stands in no other site's page
     if (!reply.stream) return response.set_content(reply.body, reply.content_type);
     response.set_header("Cache-Control", "no-cache");
     const auto provide = [stream = std::move(reply.stream)](size_t, httplib::DataSink& sink) {

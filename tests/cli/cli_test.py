@@ -1059,7 +1059,13 @@ class Pages(PageTest):
         self.assertTrue(bad in "".join(self.page(hostile).itertext()))
         self.assertTrue("<b onclick" in "".join(self.page(dense).itertext()))
         self.assert_done(addend("inspect", hostile, "--layers"))
-        self.assert_done(addend("compare", hostile, dense, "--html", self.folder / "page.html"))
+        recipe |= {"calibration": {"hash": "x"}}
+        recipe["test"] |= {"protocol": "\x1b[2J", "tokens": "\u009b2J"}
+        hostile = add_text_key(dense, self.folder / "hostile.gguf", "addend.recipe", json.dumps(recipe, ensure_ascii=False))
+        result = self.assert_done(addend("compare", hostile, dense, "--html", self.folder / "page.html"))
+        self.assertIn("Measured when", result.stdout.decode())
+        for sign in "\x1b", "\u009b":
+            self.assertFalse(sign in result.stdout.decode())
         self.read_page(self.folder / "page.html")
 
     def test_hostile_recipes(self):
