@@ -148,7 +148,9 @@ Json NotesFor(const Json& files, const Json& measure, const EvalArguments& proto
     notes.push_back("No file tells how good it is: -f TEXT measures.");
     return notes;
   }
-  if (measure.is_null()) {
+  if (measure.is_null() && !protocol.text.empty()) {
+    notes.push_back("The models read the text as different tokens: their numbers cannot be compared.");
+  } else if (measure.is_null()) {
     notes.push_back(
         "Perplexities and divergences were measured on different texts, or by different protocols: they "
         "cannot be compared. -f TEXT measures all alike.");

@@ -1177,6 +1177,13 @@ class Compare(PageTest):
         self.assert_fails(addend(*arguments), 1, "calibrated on", "--allow-overlap")
         self.assert_done(addend(*arguments, "--allow-overlap"))
 
+    def test_other_tokens(self):
+        other = copy_with(self.model, self.folder / "other tokens", "tokenizer.json",
+                          lambda tokenizer: tokenizer["model"].update(merges=[]))
+        result = self.compare(self.compressed, other, "-f", self.text, "-c", "64", "-n", "128", "--quiet")
+        self.assertIsNone(result["measure"])
+        self.assertIn("different tokens", result["notes"][0])
+
     def test_plot(self):
         text = self.assert_done(addend("compare", self.compressed, self.smaller, self.compressed)).stdout.decode()
         self.assertIn("  KL divergence, nats a token\n", text)
