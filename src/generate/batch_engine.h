@@ -25,6 +25,7 @@ class ShuttingDown : public Error {
   using Error::Error;
 };
 
+// As of the end of the last step: an answer may be there a moment before it is counted.
 struct BatchStatistics {
   BatchCounters counters;
   size_t slots = 0;

@@ -215,8 +215,9 @@ TEST_P(BatchEngineTest, SlotsCopyFromEachOther) {
     EXPECT_EQ(answers.at(i).end.statistics.reused_tokens, 199u);
     EXPECT_EQ(answers.at(i).text, answers.at(0).text);
   }
-  EXPECT_EQ(engine->Statistics().counters.prompt_tokens, 202u);
-  EXPECT_EQ(engine->Statistics().counters.reused_tokens, 398u);
+  const BatchCounters counters = test::IdleStatistics(*engine).counters;
+  EXPECT_EQ(counters.prompt_tokens, 202u);
+  EXPECT_EQ(counters.reused_tokens, 398u);
 }
 
 TEST_P(BatchEngineTest, RefusesWhenTheQueueIsFull) {
@@ -239,7 +240,7 @@ TEST_P(BatchEngineTest, CancelledAnswersMakeRoom) {
   waiting.reset();
   running.reset();
   EXPECT_EQ(AnswerTo(*engine, Greedy(Text(4, 2), 2)).end.written_tokens, 2u);
-  EXPECT_EQ(engine->Statistics().counters.cancelled, 1u);
+  EXPECT_EQ(test::IdleStatistics(*engine).counters.cancelled, 1u);
 }
 
 TEST_P(BatchEngineTest, GroupsTakeTurns) {
@@ -320,7 +321,7 @@ TEST(BatchEngineErrors, BrokenNumbersEndOnlyTheirAnswer) {
   EXPECT_THAT([&] { Collect(*bad_answer); }, ThrowsMessage<Error>(HasSubstr("logit of token")));
   EXPECT_THAT([&] { Collect(*bad_score); }, ThrowsMessage<Error>(HasSubstr("logit of token")));
   EXPECT_EQ(Collect(*good_answer).at(0).end.finish, FinishReason::kMaxTokens);
-  EXPECT_EQ(engine.Statistics().counters.failed, 2u);
+  EXPECT_EQ(test::IdleStatistics(engine).counters.failed, 2u);
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
 // What the tests of this folder share. For tests only.
 #pragma once
 #include <algorithm>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/json.h"
+#include "generate/batch_engine.h"
 #include "model/transformer.h"
 #include "tokenizer/byte_alphabet.h"
 #include "tokenizer/tokenizer.h"
@@ -41,6 +44,12 @@ inline std::vector<TokenId> Greedy(Transformer& transformer, std::vector<TokenId
     generated.push_back(static_cast<TokenId>(std::max_element(row.begin(), row.end()) - row.begin()));
   }
   return generated;
+}
+
+// Once nothing runs: counts follow the answers at the end of a step.
+inline BatchStatistics IdleStatistics(const BatchEngine& engine) {
+  while (engine.Statistics().running > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return engine.Statistics();
 }
 
 }  // namespace addend::test

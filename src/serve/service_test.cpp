@@ -264,6 +264,7 @@ TEST_F(ServiceTest, TellsAboutItself) {
   Complete(greedy_);
   EXPECT_EQ(ParseJson(service_.Models().body, "reply")["data"][0]["id"], "tiny");
   EXPECT_EQ(ParseJson(service_.Health().body, "reply")["status"], "ok");
+  test::IdleStatistics(engine_);
   const std::string metrics = service_.Metrics().body;
   EXPECT_THAT(metrics, HasSubstr("\naddend_written_tokens_total 8\n"));
   EXPECT_THAT(metrics, HasSubstr("# TYPE addend_slots gauge\naddend_slots 4\n"));
@@ -288,15 +289,14 @@ TEST_F(SmallServiceTest, QueueFullAndClientsThatLeave) {
   const ApiError full = Refusal([&] { Complete(greedy_); });
   EXPECT_EQ(full.status(), 429);
   client.join();
-  while (engine_.Statistics().running != 0) std::this_thread::sleep_for(milliseconds(1));
+  test::IdleStatistics(engine_);
   EXPECT_EQ(Complete(greedy_)["usage"]["completion_tokens"], 8);
 
   body["stream"] = true;
   int sent = 0;
   service_.Complete(body.dump(), NeverGone).stream([&](std::string_view) { return ++sent < 3; });
   EXPECT_EQ(sent, 3);
-  while (engine_.Statistics().running != 0) std::this_thread::sleep_for(milliseconds(1));
-  EXPECT_EQ(engine_.Statistics().counters.cancelled, 2u);
+  EXPECT_EQ(test::IdleStatistics(engine_).counters.cancelled, 2u);
 }
 
 class HastyServiceTest : public ServiceTest {
