@@ -255,6 +255,13 @@ TEST(Json, NestingIsLimited) {
   EXPECT_EQ(ParseJson(side_by_side, "f").size(), 3u);
 }
 
+TEST(Json, MembersAreLimitedWhereAsked) {
+  const std::string text = R"({"a": {"b": 1, "c": 2}, "d": ":::"})";
+  EXPECT_EQ(ParseJson(text, "f", {.members = 2}).size(), 2u);
+  EXPECT_THAT(ErrorText([&] { ParseJson(text, "f", {.members = 1}); }),
+              HasSubstr("f: an object has more than 1 members"));
+}
+
 TEST(Hash, IsXxh3) {
   // Golden: xxhsum -H3 (xxHash 0.8.1) of empty input.
   EXPECT_EQ(HashText(Hash64("")), "2d06800538d394c2");

@@ -1,34 +1,37 @@
 #include "base/json.h"
 
+#include <vector>
+
 namespace addend {
 namespace {
 
-// Copying and printing a value recurse into it, so what a file may nest is limited.
-constexpr size_t kDeepest = 500;
-
-// Brackets that are open at once, outside of strings. Of text that is not JSON, any number.
-bool IsTooDeep(std::string_view text) {
-  size_t depth = 0;
+// A scan of the text, which need not be JSON.
+void CheckLimits(std::string_view text, std::string_view origin, const JsonLimits& limits) {
+  std::vector<size_t> members;  // of each list or object that is open
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (in_string && c == '\\') {
-      ++i;
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
     } else if (c == '"') {
-      in_string = !in_string;
-    } else if (!in_string && (c == '[' || c == '{')) {
-      if (++depth > kDeepest) return true;
-    } else if (!in_string && (c == ']' || c == '}') && depth > 0) {
-      --depth;
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      members.push_back(0);
+      if (members.size() > limits.depth)
+        throw Error(origin, ": JSON is nested more than ", limits.depth, " levels deep");
+    } else if ((c == ']' || c == '}') && !members.empty()) {
+      members.pop_back();
+    } else if (c == ':' && !members.empty() && ++members.back() > limits.members) {
+      throw Error(origin, ": an object has more than ", limits.members, " members");
     }
   }
-  return false;
 }
 
 }  // namespace
 
-Json ParseJson(std::string_view text, std::string_view origin) {
-  if (IsTooDeep(text)) throw Error(origin, ": JSON is nested more than ", kDeepest, " levels deep");
+Json ParseJson(std::string_view text, std::string_view origin, const JsonLimits& limits) {
+  CheckLimits(text, origin, limits);
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {

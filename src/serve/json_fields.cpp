@@ -8,33 +8,8 @@
 namespace addend {
 namespace {
 
-constexpr size_t kDeepest = 64;
-constexpr size_t kMostMembers = 500;
+constexpr JsonLimits kLimits = {.depth = 64, .members = 500};
 constexpr size_t kLongestQuote = 60;  // of what was sent, in messages
-
-// Throws unless the text is modest in what a JSON library takes its time for: depth, and members of an
-// object, which our Json looks through one by one. A scan of the text, before anything is built from it.
-void CheckShape(std::string_view text) {
-  std::vector<size_t> members;  // of each list or object that is open
-  bool quoted = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\') ++i;
-      if (c == '"') quoted = false;
-    } else if (c == '"') {
-      quoted = true;
-    } else if (c == '[' || c == '{') {
-      members.push_back(0);
-      if (members.size() > kDeepest)
-        throw ApiError(400, "the body is nested more than " + std::to_string(kDeepest) + " levels deep");
-    } else if ((c == ']' || c == '}') && !members.empty()) {
-      members.pop_back();
-    } else if (c == ':' && !members.empty() && ++members.back() > kMostMembers) {
-      throw ApiError(400, "an object in the body has more than " + std::to_string(kMostMembers) + " members");
-    }
-  }
-}
 
 std::string Cut(std::string text) {
   if (text.size() <= kLongestQuote) return text;
@@ -46,9 +21,8 @@ std::string Cut(std::string text) {
 }  // namespace
 
 Json ParseBody(std::string_view body) {
-  CheckShape(body);
   try {
-    return ParseJson(body, "the body");
+    return ParseJson(body, "the body", kLimits);
   } catch (const Error& error) {
     throw ApiError(400, error.what());
   }
