@@ -1,6 +1,7 @@
 #include "chat/chat_prompt.h"
 
 #include "base/error.h"
+#include "base/format.h"
 #include "tokenizer/utf8.h"
 
 namespace addend {
@@ -9,9 +10,8 @@ namespace {
 ChatTemplate TemplateOf(const Tokenizer& tokenizer, const std::optional<std::string>& built_in) {
   if (built_in) return ChatTemplate::BuiltIn(*built_in);
   if (!tokenizer.chat_template().empty()) return ChatTemplate(tokenizer.chat_template());
-  std::string names;
-  for (const std::string& name : ChatTemplate::BuiltInNames()) names += (names.empty() ? "" : ", ") + name;
-  throw Error("the model has no chat template; name one with --chat-template: ", names);
+  throw Error("the model has no chat template; name one with --chat-template: ",
+              Joined(ChatTemplate::BuiltInNames()));
 }
 
 std::string TextOf(const Tokenizer& tokenizer, std::optional<TokenId> id) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "chat/built_in_templates.h"
 #include "chat/jinja_evaluator.h"
 #include "chat/jinja_parser.h"
@@ -46,12 +47,10 @@ ChatTemplate::ChatTemplate(std::string source) : source_(std::move(source)) {
 }
 
 ChatTemplate ChatTemplate::BuiltIn(std::string_view name) {
-  std::string names;
   for (const BuiltInTemplate& known : BuiltInTemplates()) {
     if (known.name == name) return ChatTemplate(std::string(known.source));
-    names += (names.empty() ? "" : ", ") + std::string(known.name);
   }
-  throw Error("no chat template is called '", name, "'; there are ", names);
+  throw Error("no chat template is called '", name, "'; there are ", Joined(BuiltInNames()));
 }
 
 std::vector<std::string> ChatTemplate::BuiltInNames() {

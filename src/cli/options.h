@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/format.h"
 #include "base/progress.h"
 #include "model/model.h"
 
@@ -139,8 +140,7 @@ Choices<T> ByName(std::initializer_list<T> values) {
 template <typename Value, typename T>
 CLI::Option* AddChoiceInto(CLI::App& app, const std::string& names, Value& value, const Choices<T>& choices,
                            const std::string& help) {
-  std::string list;
-  for (const auto& [name, choice] : choices) list += (list.empty() ? "" : ", ") + name;
+  const std::string list = Joined(choices, &std::pair<std::string, T>::first);
   const auto parse = [names, choices, list, &value](const std::string& text) {
     for (const auto& [name, choice] : choices) {
       if (name != text) continue;

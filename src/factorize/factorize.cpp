@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/progress.h"
 #include "factorize/errors.h"
 #include "factorize/methods.h"
@@ -33,12 +34,11 @@ constexpr std::array<Method, 3> kMethods = {{
 }};
 
 const Method& FindMethod(std::string_view name) {
-  std::string known;
   for (const Method& method : kMethods) {
     if (method.info.name == name) return method;
-    known += (known.empty() ? "" : ", ") + std::string(method.info.name);
   }
-  throw Error("factorize: unknown method '", name, "'; there are: ", known);
+  throw Error("factorize: unknown method '", name,
+              "'; there are: ", Joined(kMethods, [](const Method& method) { return method.info.name; }));
 }
 
 void CheckImportance(std::span<const float> importance, size_t needed, const char* name) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/format.h"
 
 namespace addend {
 namespace {
@@ -85,10 +86,7 @@ std::span<const Target> RunnableTargets() {
 }
 
 std::string RunnableTargetNames() {
-  std::string names;
-  for (const Target target : RunnableTargets())
-    names += (names.empty() ? "" : ", ") + std::string(Name(target));
-  return names;
+  return Joined(RunnableTargets(), [](Target target) { return Name(target); });
 }
 
 Target CurrentTarget() {

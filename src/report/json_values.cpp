@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/format.h"
 #include "report/axis.h"
 
 namespace addend {
@@ -20,9 +21,7 @@ std::string ScalarText(const Json& value) {
 
 std::string ListText(const Json& list) {
   if (list.size() > kLongestList) return std::to_string(list.size()) + " values";
-  std::string text;
-  for (const Json& value : list) text += (text.empty() ? "" : ", ") + ScalarText(value);
-  return text;
+  return Joined(list, ScalarText);
 }
 
 void Flatten(const Json& json, const std::string& prefix, size_t depth,
