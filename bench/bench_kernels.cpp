@@ -21,6 +21,7 @@
 #include "base/random.h"
 #include "kernels/attention.h"
 #include "kernels/dense_product.h"
+#include "kernels/read_bandwidth.h"
 #include "kernels/sign_product.h"
 #include "linalg/gemm.h"
 #include "tensor/half.h"
@@ -77,14 +78,6 @@ Matrix NormalMatrix(size_t rows, size_t cols, Rng& rng) {
   return m;
 }
 
-SignMatrix RandomSigns(size_t rows, size_t cols, Rng& rng) {
-  SignMatrix signs(rows, cols);
-  for (size_t r = 0; r < rows; ++r) {
-    for (size_t c = 0; c < cols; ++c) signs.Set(r, c, rng.Next() >> 63);
-  }
-  return signs;
-}
-
 struct Shape {
   size_t rows, cols;
 };
@@ -96,7 +89,7 @@ void BenchSigns() {
   ThreadPool pool(1);
   for (const Shape shape :
        {Shape{576, 576}, Shape{1536, 576}, Shape{268, 576}, Shape{4096, 4096}, Shape{11008, 4096}}) {
-    const SignMatrix signs = RandomSigns(shape.rows, shape.cols, rng);
+    const SignMatrix signs = SignMatrix::Random(shape.rows, shape.cols, rng);
     const Matrix dense = signs.ToDense();
     std::vector<std::unique_ptr<PackedSigns>> packed;
     for (const size_t tokens : {1, 8, 32, 128, 512}) {
@@ -126,33 +119,18 @@ void BenchSigns() {
   }
 }
 
-// A plain sum over memory much larger than the caches: the limit of one-token products.
-double ReadBandwidth() {
-  std::vector<uint64_t> memory(size_t{1} << 26, 1);  // 512 MiB
-  volatile uint64_t sink = 0;
-  std::vector<Variant> read = {{"read", [&] {
-                                  uint64_t sums[8] = {};
-                                  for (size_t i = 0; i < memory.size(); i += 8) {
-                                    for (size_t k = 0; k < 8; ++k) sums[k] += memory[i + k];
-                                  }
-                                  for (const uint64_t sum : sums) sink = sink + sum;
-                                }}};
-  Measure(read);
-  return static_cast<double>(memory.size() * 8) / read[0].seconds;
-}
-
 // One token through many matrices in turn, more than the caches hold: what decoding a large model meets.
 void BenchSignsFromMemory() {
   constexpr size_t kBytes = size_t{1} << 28;
-  const double bandwidth = ReadBandwidth();
+  ThreadPool pool(1);
+  const double bandwidth = ReadBandwidth(pool);
   std::printf(
       "\nSign products of one token, weights from memory, which is read at %.1f GB/s\n%-12s %-8s %10s %10s "
       "%8s %8s\n",
       bandwidth * 1e-9, "shape", "target", "us", "weights/ns", "GB/s", "of read");
   Rng rng(kSeed);
-  ThreadPool pool(1);
   for (const Shape shape : {Shape{576, 576}, Shape{1536, 576}, Shape{4096, 4096}, Shape{11008, 4096}}) {
-    const SignMatrix signs = RandomSigns(shape.rows, shape.cols, rng);
+    const SignMatrix signs = SignMatrix::Random(shape.rows, shape.cols, rng);
     const Matrix x = NormalMatrix(1, shape.cols, rng);
     Matrix y(1, shape.rows);
     const size_t count = 8 * kBytes / (shape.rows * shape.cols);
@@ -180,13 +158,13 @@ void BenchSignsFromMemory() {
 }
 
 void BenchDense() {
-  const double bandwidth = ReadBandwidth();
+  ThreadPool pool(1);
+  const double bandwidth = ReadBandwidth(pool);
   std::printf(
       "\nStored dense weights, 49152 x 576 (a language model's head); memory is read at %.1f GB/s\n%-8s %6s "
       "%-8s %10s %8s %8s\n",
       bandwidth * 1e-9, "type", "tokens", "target", "us", "GB/s", "of read");
   Rng rng(kSeed);
-  ThreadPool pool(1);
   constexpr size_t kRows = 49152, kCols = 576;
   const Matrix w = NormalMatrix(kRows, kCols, rng);
   for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ5_1, DType::kQ5_0,

@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "kernels/target.h"
 #include "linalg/gemm.h"
+#include "model/synthetic_model.h"
 #include "train/rms_norm.h"
 #include "train/train_model.h"
 
@@ -65,21 +66,6 @@ Matrix RandomMatrix(Rng& rng, size_t rows, size_t cols, float scale) {
   return m;
 }
 
-ModelConfig SmolLm2Shapes() {
-  ModelConfig config;
-  config.blocks = 30;
-  config.hidden = 576;
-  config.heads = 9;
-  config.kv_heads = 3;
-  config.head_dim = 64;
-  config.feed_forward = 1536;
-  config.vocabulary = 49152;
-  config.context = 8192;
-  config.attention_scale = 0.125f;
-  config.slides.assign(config.blocks, false);
-  return config;
-}
-
 Linear RandomLinear(Rng& rng, size_t outputs, size_t inputs, bool factored) {
   const float scale = 1 / std::sqrt(static_cast<float>(inputs));
   if (!factored)
@@ -98,7 +84,7 @@ Linear RandomLinear(Rng& rng, size_t outputs, size_t inputs, bool factored) {
 Model RandomModel(bool factored) {
   Rng rng(20240611);
   Model model;
-  model.config = SmolLm2Shapes();
+  model.config = ShapeNamed("smollm2-135m");
   const size_t hidden = model.config.hidden, wide = model.config.feed_forward;
   Block block;
   for (const LinearKind kind : kLinearKinds) {

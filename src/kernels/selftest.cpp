@@ -79,7 +79,7 @@ double CheckSignNear(Target target) {
   Rng rng(1);
   double worst = 0;
   for (const SignCase& c : kSignCases) {
-    const SignMatrix signs = RandomSigns(c.rows, c.cols, rng);
+    const SignMatrix signs = SignMatrix::Random(c.rows, c.cols, rng);
     const Matrix x = Activations(c.tokens, c.cols, rng);
     Matrix y(c.tokens, c.rows);
     SignProduct(PackedSigns(signs, target), x, y, pool, Precision::kNear);
@@ -96,7 +96,7 @@ double CheckSignExact(Target target) {
   Rng rng(2);
   double worst = 0;
   for (const SignCase& c : kSignCases) {
-    const SignMatrix signs = RandomSigns(c.rows, c.cols, rng);
+    const SignMatrix signs = SignMatrix::Random(c.rows, c.cols, rng);
     const Matrix x = Activations(c.tokens, c.cols, rng);
     Matrix y(c.tokens, c.rows);
     SignProduct(PackedSigns(signs, target), x, y, pool, Precision::kExact);
@@ -115,9 +115,9 @@ double CheckFactors(Target target) {
   double worst = 0;
   for (const SignCase& c : kSignCases) {
     const size_t rank = (c.rows + c.cols) / 2;
-    const FactoredWeight weight = {RandomSigns(c.rows, rank, rng), RandomSigns(rank, c.cols, rng),
-                                   NormalVector(c.rows, rng), NormalVector(rank, rng),
-                                   NormalVector(c.cols, rng)};
+    const FactoredWeight weight = {SignMatrix::Random(c.rows, rank, rng),
+                                   SignMatrix::Random(rank, c.cols, rng), NormalVector(c.rows, rng),
+                                   NormalVector(rank, rng), NormalVector(c.cols, rng)};
     const Matrix x = Activations(c.tokens, c.cols, rng);
     Matrix y(c.tokens, c.rows);
     PackedFactors(weight, target).Apply(x, y, pool);

@@ -44,9 +44,8 @@ void PackBlock(const uint64_t words[kRowTile], uint8_t* packed) {
 // Transposes the 8 x 32 bytes of a block, doubling the length of what is in order three times.
 ADDEND_TARGET inline void UnpackRows(const uint8_t* packed, uint64_t words[kRowTile]) {
   for (size_t first = 0; first < kRowTile; first += kByteLanes) {
-    Bytes pairs[8], quads[8];
-    for (size_t v = 0; v < 4;
-         ++v) {  // pairs[v + 4 h]: two columns' bytes for bytes 8 h .. 8 h + 7 of each 16
+    Bytes pairs[8], quads[8];  // pairs[v + 4 h]: two columns' bytes for bytes 8 h .. 8 h + 7 of each 16
+    for (size_t v = 0; v < 4; ++v) {
       const Bytes a = LoadBytes(packed + 2 * v * kRowTile + first),
                   b = LoadBytes(packed + (2 * v + 1) * kRowTile + first);
       pairs[v] = ZipLow8(a, b);

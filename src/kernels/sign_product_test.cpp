@@ -37,7 +37,7 @@ double SumOfMagnitudes(std::span<const float> values) {
 TEST_P(SignProductOn, PutsEveryColumnInItsPlace) {
   constexpr size_t kCols = 200;
   Rng rng(1);
-  const SignMatrix signs = RandomSigns(70, kCols, rng);
+  const SignMatrix signs = SignMatrix::Random(70, kCols, rng);
   for (const size_t tokens : {1, 40}) {
     for (size_t c = 0; c < kCols; ++c) {
       Matrix x(tokens, kCols);
@@ -60,7 +60,7 @@ TEST_P(SignProductOn, StaysWithinTheLargestPossibleError) {
   for (const size_t rows : {1, 31, 33, 100}) {
     for (const size_t cols : {1, 3, 4, 5, 63, 64, 65, 255, 256, 257, 399}) {
       for (const size_t tokens : {1, 2, 16, 17, 32, 33, 50}) {
-        const SignMatrix signs = RandomSigns(rows, cols, rng);
+        const SignMatrix signs = SignMatrix::Random(rows, cols, rng);
         const Matrix x = Activations(tokens, cols, rng);
         const Matrix near = Product(signs, x), exact = Product(signs, x, Precision::kExact);
         const DoubleMatrix expected = reference::SignProduct(signs, x);
@@ -80,7 +80,7 @@ TEST_P(SignProductOn, StaysWithinTheLargestPossibleError) {
 
 TEST_P(SignProductOn, KeepsZerosAndNegativeZerosZero) {
   Rng rng(3);
-  const SignMatrix signs = RandomSigns(40, 100, rng);
+  const SignMatrix signs = SignMatrix::Random(40, 100, rng);
   for (const size_t tokens : {1, 40}) {
     Matrix x(tokens, 100);
     for (size_t i = 0; i < x.size(); i += 2) x.values()[i] = -0.0f;
@@ -91,7 +91,7 @@ TEST_P(SignProductOn, KeepsZerosAndNegativeZerosZero) {
 
 TEST_P(SignProductOn, TreatsDenormalsAsAlmostNothing) {
   Rng rng(4);
-  const SignMatrix signs = RandomSigns(40, 100, rng);
+  const SignMatrix signs = SignMatrix::Random(40, 100, rng);
   for (const size_t tokens : {1, 40}) {
     Matrix x(tokens, 100);
     for (float& v : x.values()) v = rng.Normal() * 1e-39f;
@@ -102,7 +102,7 @@ TEST_P(SignProductOn, TreatsDenormalsAsAlmostNothing) {
 
 TEST_P(SignProductOn, ScalesWithHugeAndTinyInputs) {
   Rng rng(5);
-  const SignMatrix signs = RandomSigns(40, 300, rng);
+  const SignMatrix signs = SignMatrix::Random(40, 300, rng);
   const Matrix x = NormalMatrix(40, 300, rng);
   const Matrix y = Product(signs, x);
   for (const float factor : {0x1p-60f, 0x1p90f}) {  // powers of two: nothing else changes
@@ -117,7 +117,7 @@ TEST_P(SignProductOn, ScalesWithHugeAndTinyInputs) {
 
 TEST_P(SignProductOn, ShowsValuesThatAreNotFiniteInTheirTokenOnly) {
   Rng rng(6);
-  const SignMatrix signs = RandomSigns(40, 100, rng);
+  const SignMatrix signs = SignMatrix::Random(40, 100, rng);
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     for (const size_t tokens : {3, 40}) {
       Matrix x = NormalMatrix(tokens, 100, rng);
@@ -133,7 +133,7 @@ TEST_P(SignProductOn, ShowsValuesThatAreNotFiniteInTheirTokenOnly) {
 
 TEST_P(SignProductOn, IsTheSameForAnyNumberOfThreads) {
   Rng rng(7);
-  const SignMatrix signs = RandomSigns(300, 1000, rng);  // more than one task
+  const SignMatrix signs = SignMatrix::Random(300, 1000, rng);  // more than one task
   const PackedSigns packed(signs);
   for (const size_t tokens : {1, 16, 33, 100}) {
     const Matrix x = Activations(tokens, signs.cols(), rng);
@@ -151,7 +151,7 @@ TEST_P(SignProductOn, IsTheSameForAnyNumberOfThreads) {
 
 TEST_P(SignProductOn, ReadsAndWritesOnlyTheViews) {
   Rng rng(8);
-  const SignMatrix signs = RandomSigns(37, 70, rng);
+  const SignMatrix signs = SignMatrix::Random(37, 70, rng);
   for (const size_t tokens : {2, 40}) {
     const Matrix wide_x = NormalMatrix(tokens, 90, rng);
     Matrix wide_y(tokens, 60);
@@ -174,7 +174,7 @@ TEST_P(SignProductOn, ReadsAndWritesOnlyTheViews) {
 TEST_P(SignProductOn, AppliesAFactoredWeight) {
   Rng rng(9);
   for (const size_t rank : {1, 64, 100}) {
-    const FactoredWeight weight = {RandomSigns(45, rank, rng), RandomSigns(rank, 70, rng),
+    const FactoredWeight weight = {SignMatrix::Random(45, rank, rng), SignMatrix::Random(rank, 70, rng),
                                    NormalVector(45, rng), NormalVector(rank, rng), NormalVector(70, rng)};
     const PackedFactors packed(weight);
     EXPECT_EQ(packed.outputs(), 45u);

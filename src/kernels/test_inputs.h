@@ -33,12 +33,4 @@ inline Matrix Activations(size_t tokens, size_t cols, Rng& rng) {
   return x;
 }
 
-inline SignMatrix RandomSigns(size_t rows, size_t cols, Rng& rng) {
-  SignMatrix signs(rows, cols);
-  for (size_t r = 0; r < rows; ++r) {
-    for (size_t c = 0; c < cols; ++c) signs.Set(r, c, rng.Next() >> 63);
-  }
-  return signs;
-}
-
 }  // namespace addend

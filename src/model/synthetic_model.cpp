@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "model/load_hugging_face_config.h"
@@ -45,15 +46,6 @@ ModelConfig ConfigOf(const Shape& shape) {
   return config;
 }
 
-// All of them but those past the last column.
-void Randomize(SignMatrix& signs, Rng& random) {
-  const uint64_t last = ~uint64_t{0} >> (64 * signs.words_per_row() - signs.cols());
-  for (size_t r = 0; r < signs.rows(); ++r) {
-    for (uint64_t& word : signs.Row(r)) word = random.Next();
-    if (signs.cols() > 0) signs.Row(r).back() &= last;
-  }
-}
-
 // Values with a root mean square of `size`.
 std::vector<float> Scales(size_t count, double size, Rng& random) {
   constexpr double kRootMeanSquare = 1.0408;  // of uniform numbers between 0.5 and 1.5
@@ -70,10 +62,8 @@ FactoredWeight RandomFactors(size_t outputs, size_t inputs, double bits, Rng& ra
     throw Error("not even rank 1 of a [", outputs, ", ", inputs, "] matrix fits ", bits, " bits per weight");
   }
   FactoredWeight weight;
-  weight.A = SignMatrix(outputs, rank);
-  weight.B = SignMatrix(rank, inputs);
-  Randomize(weight.A, random);
-  Randomize(weight.B, random);
+  weight.A = SignMatrix::Random(outputs, rank, random);
+  weight.B = SignMatrix::Random(rank, inputs, random);
   weight.a = Scales(outputs, 1, random);
   weight.mid = Scales(rank, 1 / std::sqrt(static_cast<double>(rank)), random);
   weight.b = Scales(inputs, 1 / std::sqrt(static_cast<double>(inputs)), random);
@@ -133,9 +123,7 @@ class Filler {
 }  // namespace
 
 std::string ShapeNames() {
-  std::string names;
-  for (const Shape& shape : kShapes) names += (names.empty() ? "" : ", ") + std::string(shape.name);
-  return names;
+  return Joined(kShapes, &Shape::name);
 }
 
 ModelConfig ShapeNamed(std::string_view name) {

@@ -49,20 +49,13 @@ inline void CopyWithTensors(const std::string& name, const Path& folder,
 }
 
 inline FactoredWeight RandomFactors(size_t outputs, size_t inputs, size_t rank, Rng& random) {
-  const auto signs = [&](size_t rows, size_t cols) {
-    SignMatrix matrix(rows, cols);
-    for (size_t r = 0; r < rows; ++r) {
-      for (size_t c = 0; c < cols; ++c) matrix.Set(r, c, random.Uniform() < 0.5);
-    }
-    return matrix;
-  };
   const auto scales = [&](size_t size) {
     std::vector<float> values(size);
     for (float& value : values) value = random.Normal();
     return values;
   };
-  FactoredWeight weight{signs(outputs, rank), signs(rank, inputs), scales(outputs), scales(rank),
-                        scales(inputs)};
+  FactoredWeight weight{SignMatrix::Random(outputs, rank, random), SignMatrix::Random(rank, inputs, random),
+                        scales(outputs), scales(rank), scales(inputs)};
   weight.RoundScalesToHalf();
   return weight;
 }

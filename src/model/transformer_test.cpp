@@ -131,14 +131,9 @@ TEST_P(TinyModel, FactoredEmbeddingsRunThroughTheSameCode) {
   Rng rng(12);
   const auto factor = [&](Linear& linear) {
     const size_t n = linear.outputs(), m = linear.inputs(), rank = 50;
-    FactoredWeight factors{SignMatrix(n, rank), SignMatrix(rank, m), std::vector<float>(n, 0.1f),
-                           std::vector<float>(rank, 0.2f), std::vector<float>(m, 0.5f)};
-    for (SignMatrix* signs : {&factors.A, &factors.B}) {
-      for (size_t r = 0; r < signs->rows(); ++r) {
-        for (size_t c = 0; c < signs->cols(); ++c) signs->Set(r, c, rng.Next() & 1);
-      }
-    }
-    linear.weight = std::move(factors);
+    linear.weight = FactoredWeight{SignMatrix::Random(n, rank, rng), SignMatrix::Random(rank, m, rng),
+                                   std::vector<float>(n, 0.1f), std::vector<float>(rank, 0.2f),
+                                   std::vector<float>(m, 0.5f)};
   };
   factor(factored.embedding);
   if (factored.head) factor(*factored.head);

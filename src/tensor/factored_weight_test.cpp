@@ -22,19 +22,11 @@ std::vector<float> RandomScales(size_t count, float size, Rng& rng) {
   return scales;
 }
 
-SignMatrix RandomSigns(size_t rows, size_t cols, Rng& rng) {
-  SignMatrix signs(rows, cols);
-  for (size_t r = 0; r < rows; ++r) {
-    for (size_t c = 0; c < cols; ++c) signs.Set(r, c, rng.Below(2) == 1);
-  }
-  return signs;
-}
-
 FactoredWeight RandomWeight(size_t outputs, size_t inputs, size_t rank) {
   Rng rng(20240611);
   // Sizes that a factorizer might leave: mid is beyond fp16, b near its smallest.
-  return {RandomSigns(outputs, rank, rng), RandomSigns(rank, inputs, rng), RandomScales(outputs, 1.0f, rng),
-          RandomScales(rank, 1e6f, rng), RandomScales(inputs, 1e-7f, rng)};
+  return {SignMatrix::Random(outputs, rank, rng), SignMatrix::Random(rank, inputs, rng),
+          RandomScales(outputs, 1.0f, rng), RandomScales(rank, 1e6f, rng), RandomScales(inputs, 1e-7f, rng)};
 }
 
 TEST(FactoredWeight, DenseByHand) {

@@ -43,6 +43,13 @@ SignMatrix SignMatrix::FromDense(ConstMatrixView w) {
   return result;
 }
 
+SignMatrix SignMatrix::Random(size_t rows, size_t cols, Rng& random) {
+  SignMatrix result(rows, cols);
+  for (uint64_t& word : result.words_) word = random.Next();
+  result.ClearPadding();
+  return result;
+}
+
 SignMatrix SignMatrix::FromBytes(std::span<const std::byte> bytes, size_t rows, size_t cols) {
   const size_t row_bytes = RowBytes(cols);
   if (bytes.size() != rows * row_bytes) {
@@ -52,8 +59,8 @@ SignMatrix SignMatrix::FromBytes(std::span<const std::byte> bytes, size_t rows, 
   for (size_t r = 0; r < rows; ++r) {
     const std::span<uint64_t> words = result.Row(r);
     if (row_bytes > 0) std::memcpy(words.data(), bytes.data() + r * row_bytes, row_bytes);
-    if (cols % 64 != 0) words.back() &= (uint64_t{1} << (cols % 64)) - 1;
   }
+  result.ClearPadding();
   return result;
 }
 
@@ -86,6 +93,11 @@ SignMatrix SignMatrix::Transposed() const {
     }
   }
   return result;
+}
+
+void SignMatrix::ClearPadding() {
+  if (cols_ % 64 == 0) return;
+  for (size_t r = 0; r < rows_; ++r) Row(r).back() &= (uint64_t{1} << (cols_ % 64)) - 1;
 }
 
 }  // namespace addend

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "base/random.h"
 #include "tensor/matrix.h"
 
 namespace addend {
@@ -19,6 +20,7 @@ class SignMatrix {
 
   // sign(w), zero counting as +1. Throws Error at the first NaN.
   static SignMatrix FromDense(ConstMatrixView w);
+  static SignMatrix Random(size_t rows, size_t cols, Rng& random);
   // From the bytes of a file (docs/format.md): rows of ceil(cols / 8) bytes, bit c % 8 of byte c / 8 is 1 for
   // +1. Throws Error unless bytes.size() == rows * ceil(cols / 8). Stray bits past cols() are cleared.
   static SignMatrix FromBytes(std::span<const std::byte> bytes, size_t rows, size_t cols);
@@ -47,6 +49,8 @@ class SignMatrix {
   bool operator==(const SignMatrix&) const = default;
 
  private:
+  void ClearPadding();  // the bits past cols()
+
   size_t rows_ = 0, cols_ = 0, words_per_row_ = 0;
   std::vector<uint64_t> words_;
 };

@@ -39,6 +39,17 @@ TEST(SignMatrix, StartsAsAllMinusOne) {
   for (size_t c = 0; c < 65; ++c) EXPECT_EQ(signs.Sign(2, c), -1.0f);
 }
 
+TEST(SignMatrix, RandomOnesAreBalancedAndPadded) {
+  Rng rng(3);
+  for (const size_t cols : kAwkwardSizes) {
+    const SignMatrix signs = SignMatrix::Random(1000, cols, rng);
+    EXPECT_TRUE(PaddingIsZero(signs)) << cols;
+    size_t plus = 0;
+    for (size_t r = 0; r < 1000; ++r) plus += signs.IsPlus(r, cols - 1);
+    EXPECT_NEAR(plus, 500, 80) << cols;  // five standard deviations
+  }
+}
+
 TEST(SignMatrix, SetChangesOneSign) {
   SignMatrix signs(2, 70);
   signs.Set(1, 64, true);

@@ -11,9 +11,7 @@ namespace {
 
 SignMatrix RandomSigns(size_t rows, size_t cols) {
   Rng rng(5);
-  Matrix dense(rows, cols);
-  for (float& value : dense.values()) value = rng.Normal();
-  return SignMatrix::FromDense(dense);
+  return SignMatrix::Random(rows, cols, rng);
 }
 
 // A gradient that wants entry (r, c) to have the sign of wanted(r, c).
