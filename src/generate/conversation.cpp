@@ -5,24 +5,27 @@
 #include "base/error.h"
 
 namespace addend {
+namespace {
+
+bool CameToNothing(const Answer& answer) {
+  return answer.generation.finish == FinishReason::kInterrupted && answer.generation.text.empty();
+}
+
+}  // namespace
 
 Conversation::Conversation(Session& session, ChatPrompt prompt, Json variables)
     : session_(session), prompt_(std::move(prompt)), prompt_options_{.variables = std::move(variables)} {}
 
 Answer Conversation::Ask(std::string question, const GenerateOptions& options, const TextSink& sink) {
   Answer answer = Generate(question, turns_.size(), options, sink);
-  const Generation& generation = answer.generation;
-  if (generation.finish != FinishReason::kInterrupted || !generation.text.empty())
-    turns_.push_back({std::move(question), generation.text});
+  if (!CameToNothing(answer)) turns_.push_back({std::move(question), answer.generation.text});
   return answer;
 }
 
 Answer Conversation::AskAgain(const GenerateOptions& options, const TextSink& sink) {
   if (turns_.empty()) throw Error("there is no answer yet that could be given again");
   Answer answer = Generate(turns_.back().question, turns_.size() - 1, options, sink);
-  const Generation& generation = answer.generation;
-  if (generation.finish != FinishReason::kInterrupted || !generation.text.empty())
-    turns_.back().answer = generation.text;
+  if (!CameToNothing(answer)) turns_.back().answer = answer.generation.text;
   return answer;
 }
 
@@ -49,12 +52,12 @@ void Conversation::Replace(const std::vector<ChatMessage>& messages) {
   }
 }
 
-std::vector<ChatMessage> Conversation::messages() const {
+std::vector<ChatMessage> Conversation::Messages(size_t first, size_t end) const {
   std::vector<ChatMessage> messages;
   if (!system_.empty()) messages.push_back({"system", system_});
-  for (const Turn& turn : turns_) {
-    messages.push_back({"user", turn.question});
-    messages.push_back({"assistant", turn.answer});
+  for (size_t i = first; i < end; ++i) {
+    messages.push_back({"user", turns_[i].question});
+    messages.push_back({"assistant", turns_[i].answer});
   }
   return messages;
 }
@@ -93,12 +96,7 @@ Conversation::Prompt Conversation::Fit(const std::string& question, size_t turns
 }
 
 std::vector<TokenId> Conversation::Encode(size_t first, size_t end, const std::string& question) const {
-  std::vector<ChatMessage> messages;
-  if (!system_.empty()) messages.push_back({"system", system_});
-  for (size_t i = first; i < end; ++i) {
-    messages.push_back({"user", turns_[i].question});
-    messages.push_back({"assistant", turns_[i].answer});
-  }
+  std::vector<ChatMessage> messages = Messages(first, end);
   messages.push_back({"user", question});
   return prompt_.Encode(messages, prompt_options_);
 }

@@ -37,7 +37,7 @@ class Conversation {
   // Goes on from these, system prompt included, as LoadConversation gives them.
   void Replace(const std::vector<ChatMessage>& messages);
 
-  std::vector<ChatMessage> messages() const;  // all
+  std::vector<ChatMessage> messages() const { return Messages(0, turns()); }  // all
   size_t turns() const { return turns_.size(); }
   size_t forgotten() const { return first_; }
 
@@ -53,6 +53,7 @@ class Conversation {
   Answer Generate(const std::string& question, size_t turns_before, GenerateOptions options,
                   const TextSink& sink);
   Prompt Fit(const std::string& question, size_t turns_before, size_t kept_for_answer) const;
+  std::vector<ChatMessage> Messages(size_t first, size_t end) const;  // the system prompt and these turns
   std::vector<TokenId> Encode(size_t first, size_t end, const std::string& question) const;
   [[noreturn]] void ThrowTooLong(size_t tokens, size_t kept_for_answer) const;
 
