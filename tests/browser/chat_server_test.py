@@ -5,15 +5,15 @@
 """
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
 
 from browser import BrowserTest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-ADDEND = None  # the program, from the command line
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "serve"))
+import server_test
+
 KEY = "open sesame"
 
 
@@ -21,20 +21,10 @@ class ChatServer(BrowserTest):
     def setUp(self):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="addend-chat-"))
         self.addCleanup(shutil.rmtree, folder)
-        model = folder / "tiny <model>"
-        shutil.copytree(ROOT / "tests/golden/tiny_models/llama", model)
-        for name in ("tokenizer.json", "tokenizer_config.json"):
-            shutil.copy(ROOT / "tests/cli" / name, model)
-        self.server = subprocess.Popen([ADDEND, "serve", model, "--port", "0", "--chat-template", "chatml", "--api-key", KEY,
-                                        "--quiet"], stdout=subprocess.PIPE)
-        self.addCleanup(self.stop)
-        line = self.server.stdout.readline().decode()
-        self.address = line.removeprefix("listening on ").strip() + "/"
-
-    def stop(self):
-        self.server.terminate()
-        self.server.wait()
-        self.server.stdout.close()
+        model = server_test.make_model(folder).rename(folder / "tiny <model>")
+        self.server = server_test.Server(model, "--api-key", KEY, "--quiet")
+        self.addCleanup(self.server.__exit__)
+        self.address = f"http://127.0.0.1:{self.server.port}/"
 
     def ask(self, page, text):
         page.get_by_label("Message", exact=True).fill(text)
@@ -64,7 +54,7 @@ class ChatServer(BrowserTest):
         self.assertEqual([text for text in self.complaints if "status of 4" not in text], [])
         self.assert_alone()
 
-        self.stop()
+        self.server.stop()
         self.ask(page, "Are you there?")
         self.assertIn("does not answer", page.locator("#error").inner_text())
 
@@ -76,5 +66,5 @@ class ChatServer(BrowserTest):
 
 
 if __name__ == "__main__":
-    ADDEND = pathlib.Path(sys.argv.pop(1)).resolve()
+    server_test.ADDEND = pathlib.Path(sys.argv.pop(1)).resolve()
     unittest.main()

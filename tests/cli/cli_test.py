@@ -1726,21 +1726,17 @@ class DamagedFiles(Compressed):
         self.assert_refused(path)
 
     def test_flipped_bit(self):
-        content = bytearray(self.compressed.read_bytes())
+        content = self.compressed.read_bytes()
         path = self.folder / "flipped.gguf"
         rng = random.Random(5)
-        # The second half of the file is tensors, each with a checksum; padding between them has none.
-        refused = 0
-        for _ in range(20):
-            at = rng.randrange(len(content) // 2, len(content))
-            content[at] ^= 1 << rng.randrange(8)
-            path.write_bytes(content)
-            result = addend("inspect", path)
-            if result.returncode != 0:
-                self.assert_fails(result, 1, path, "checksum")
-                refused += 1
-            content = bytearray(self.compressed.read_bytes())
-        self.assertGreaterEqual(refused, 18)
+        # The second half of the file is tensors, each with a checksum. Between them is padding, which has none and
+        # is zero.
+        of_tensors = [at for at in range(len(content) // 2, len(content)) if content[at] != 0]
+        for at in rng.sample(of_tensors, 20):
+            damaged = bytearray(content)
+            damaged[at] ^= 1 << rng.randrange(8)
+            path.write_bytes(damaged)
+            self.assert_fails(addend("inspect", path), 1, path, "checksum")
 
     def test_flipped_bit_in_the_metadata(self):
         content = self.compressed.read_bytes()
