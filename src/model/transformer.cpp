@@ -168,10 +168,15 @@ void Transformer::Attend(size_t index, std::span<const Run> runs) {
   const OperationTimer timer(times_, Operation::kAttention);
   attended_.Reshape(q_.rows(), q_.cols());
   for (const Run& run : runs) {
-    if (run.cache->type() == DType::kF32) {
-      AttendRun<float>(index, run);
-    } else {
-      AttendRun<uint16_t>(index, run);
+    switch (run.cache->type()) {
+      case DType::kF32:
+        AttendRun<float>(index, run);
+        break;
+      case DType::kQ8_0:
+        AttendRun<ggml::BlockQ8_0>(index, run);
+        break;
+      default:
+        AttendRun<uint16_t>(index, run);
     }
   }
 }
