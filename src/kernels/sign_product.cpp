@@ -11,8 +11,10 @@ namespace {
 // Up to this many tokens are multiplied one at a time: a block of lanes costs the same however few of them
 // are used.
 constexpr size_t kFewTokens = 16;
-// A hand-off to another thread costs about a microsecond: a task should take ten.
-constexpr size_t kFewTaskSigns = size_t{1} << 22;
+// Signs of a task, at least: less than a microsecond, which is what a hand-off to a waiting thread costs.
+constexpr size_t kFewTaskSigns = size_t{1} << 17;
+// More bring no better balance.
+constexpr size_t kTasksPerThread = 4;
 // 512 rows: each task builds the tables of lanes anew, which costs as much as some thirty rows.
 constexpr size_t kManyTaskTiles = 16;
 
@@ -66,9 +68,9 @@ void RunFew(const Stage& stage, ConstMatrixView x, MatrixView y, ThreadPool& poo
 
   const size_t tiles = RowTiles(signs);
   const size_t task_tiles = DivideUp(kFewTaskSigns, kRowTile * blocks * kColumnBlock * tokens);
-  pool.For(DivideUp(tiles, task_tiles), [&](size_t task) {
-    const size_t end = std::min(tiles, (task + 1) * task_tiles);
-    for (size_t tile = task * task_tiles; tile < end; ++tile) {
+  const size_t tasks = std::min(DivideUp(tiles, task_tiles), kTasksPerThread * pool.size());
+  pool.For(tasks, [&](size_t task) {
+    for (size_t tile = task * tiles / tasks; tile < (task + 1) * tiles / tasks; ++tile) {
       const size_t first = tile * kRowTile, rows = std::min(kRowTile, signs.rows() - first);
       for (size_t t = 0; t < tokens; ++t) {
         alignas(64) float sums[kRowTile];

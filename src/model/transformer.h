@@ -78,7 +78,11 @@ class Transformer {
   void MultiplyByGate();
   void AddUpdate(std::span<const float> post_norm);
 
-  void Apply(Operation operation, const RunnableLinear& linear, const Matrix& x, Matrix& y);
+  struct Product {
+    const RunnableLinear& linear;
+    Matrix& y;
+  };
+  void Apply(Operation operation, const Matrix& x, std::initializer_list<Product> products);
   void Norm(ConstMatrixView x, std::span<const float> gain, MatrixView y);
 
   const Model& model_;
