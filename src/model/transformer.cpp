@@ -21,15 +21,15 @@ constexpr size_t kSmallProduct = size_t{1} << 22;
 
 }  // namespace
 
-Transformer::RunnableBlock::RunnableBlock(const Block& block, ThreadPool& pool)
+Transformer::RunnableBlock::RunnableBlock(const Block& block, WeightMemory& memory, ThreadPool& pool)
     : norms(block),
-      q(block[LinearKind::kQ], pool),
-      k(block[LinearKind::kK], pool),
-      v(block[LinearKind::kV], pool),
-      o(block[LinearKind::kO], pool),
-      gate(block[LinearKind::kGate], pool),
-      up(block[LinearKind::kUp], pool),
-      down(block[LinearKind::kDown], pool) {}
+      q(block[LinearKind::kQ], memory, pool),
+      k(block[LinearKind::kK], memory, pool),
+      v(block[LinearKind::kV], memory, pool),
+      o(block[LinearKind::kO], memory, pool),
+      gate(block[LinearKind::kGate], memory, pool),
+      up(block[LinearKind::kUp], memory, pool),
+      down(block[LinearKind::kDown], memory, pool) {}
 
 Transformer::Transformer(const Model& model, ThreadPool& pool, Precision precision)
     : model_(model),
@@ -37,12 +37,12 @@ Transformer::Transformer(const Model& model, ThreadPool& pool, Precision precisi
       pool_(pool),
       precision_(precision),
       embedding_(model.embedding),
-      head_(model.HeadMatrix(), pool),
+      head_(model.HeadMatrix(), weights_, pool),
       rope_(config_, RopeKind::kFull),
       sliding_rope_(config_, RopeKind::kSliding) {
   blocks_.resize(model.blocks.size());
   pool.For(blocks_.size(),
-           [&](size_t i) { blocks_[i] = std::make_unique<RunnableBlock>(model.blocks[i], pool); });
+           [&](size_t i) { blocks_[i] = std::make_unique<RunnableBlock>(model.blocks[i], weights_, pool); });
 }
 
 void Transformer::Forward(std::span<const TokenId> tokens, KvCache& cache, LogitRows rows, Matrix& logits) {

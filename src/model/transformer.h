@@ -53,7 +53,7 @@ class Transformer {
 
  private:
   struct RunnableBlock {
-    RunnableBlock(const Block& block, ThreadPool& pool);
+    RunnableBlock(const Block& block, WeightMemory& memory, ThreadPool& pool);
     const Block& norms;
     RunnableLinear q, k, v, o, gate, up, down;
   };
@@ -90,6 +90,7 @@ class Transformer {
   ThreadPool& pool_;
   const Precision precision_;
   OperationTimes* times_ = nullptr;
+  WeightMemory weights_;
   std::vector<std::unique_ptr<const RunnableBlock>> blocks_;
   RunnableEmbedding embedding_;
   RunnableLinear head_;
