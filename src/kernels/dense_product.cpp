@@ -35,6 +35,26 @@ DenseKernel KernelFor(DType type) {
   }
 }
 
+// Null: the type has none, or the target.
+const BlockKernel* BlockKernelFor(DType type) {
+  const BlockKernels* const kernels = BlockKernelsFor(CurrentTarget());
+  if (kernels == nullptr) return nullptr;
+  switch (type) {
+    case DType::kQ8_0:
+      return &kernels->q8_0;
+    case DType::kQ5_1:
+      return &kernels->q5_1;
+    case DType::kQ5_0:
+      return &kernels->q5_0;
+    case DType::kQ4_1:
+      return &kernels->q4_1;
+    case DType::kQ4_0:
+      return &kernels->q4_0;
+    default:
+      return nullptr;
+  }
+}
+
 void Check(const StoredRows& w, ConstMatrixView x, ConstMatrixView y) {
   if (!HasDenseKernel(w.type)) throw Error("no kernel multiplies by ", Info(w.type).name, " weights");
   if (x.cols != w.cols || y.cols != w.rows || x.rows != y.rows) {
@@ -56,16 +76,27 @@ bool HasDenseKernel(DType type) {
   return KernelFor(type) != nullptr;
 }
 
-void DenseProductFew(const StoredRows& w, ConstMatrixView x, MatrixView y, ThreadPool& pool) {
+void DenseProductFew(const StoredRows& w, ConstMatrixView x, MatrixView y, ThreadPool& pool,
+                     Precision precision) {
   Check(w, x, y);
   if (w.rows == 0) return;
-  const DenseKernel kernel = KernelFor(w.type);
   const size_t row_bytes = BytesOf(w.type, w.cols);
   const size_t task_rows = std::max<size_t>(1, kTaskBytes / std::max<size_t>(1, row_bytes));
-  pool.For((w.rows + task_rows - 1) / task_rows, [&](size_t task) {
-    const size_t first = task * task_rows, count = std::min(task_rows, w.rows - first);
-    kernel(w.bytes.data() + first * row_bytes, x, y.Cols(first, count));
-  });
+  // Calls multiply(rows, y) for the rows of each task.
+  const auto for_tasks = [&](const auto& multiply) {
+    pool.For((w.rows + task_rows - 1) / task_rows, [&](size_t task) {
+      const size_t first = task * task_rows, count = std::min(task_rows, w.rows - first);
+      multiply(w.bytes.data() + first * row_bytes, y.Cols(first, count));
+    });
+  };
+  const BlockKernel* const block_kernel = precision == Precision::kNear ? BlockKernelFor(w.type) : nullptr;
+  if (block_kernel == nullptr) {
+    const DenseKernel kernel = KernelFor(w.type);
+    for_tasks([&](const std::byte* rows, MatrixView outputs) { kernel(rows, x, outputs); });
+  } else {
+    const ActivationDigits digits(x, block_kernel->centre);
+    for_tasks([&](const std::byte* rows, MatrixView outputs) { block_kernel->rows(rows, digits, outputs); });
+  }
 }
 
 }  // namespace addend

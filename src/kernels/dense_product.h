@@ -1,10 +1,11 @@
 // Products of dense weights, as files store them, with the activations of few tokens: decoding is limited by
-// how fast the weights come from memory, so they are decoded on the fly, and the activations stay float32.
+// how fast the weights come from memory, so they are decoded on the fly.
 #pragma once
 #include <cstddef>
 #include <span>
 
 #include "base/threads.h"
+#include "kernels/precision.h"
 #include "tensor/dtype.h"
 #include "tensor/matrix.h"
 
@@ -22,9 +23,13 @@ struct StoredRows {
 bool HasDenseKernel(DType type);
 
 // y[t][r] = sum over c of w(r, c) * x[t][c].   x: (tokens, cols), y: (tokens, rows).
-// Float32 sums: the error is at most about cols / 4 * 2^-24 of sum |w x|. The same result for any number of
-// threads. Made for up to about 8 tokens; for more, decoding tiles of rows and a gemm is faster. Throws Error
-// when the shapes or the size of w.bytes do not fit, or !HasDenseKernel(w.type).
-void DenseProductFew(const StoredRows& w, ConstMatrixView x, MatrixView y, ThreadPool& pool);
+// kExact, and plain types in any case: float32 sums, whose error is at most about cols / 4 * 2^-24 of sum |w
+// x|. kNear, on targets that multiply bytes: block types see activations of 14 bits for each 32 columns, and
+// the relative error is that of kNear sign products. The same result for any number of threads. Made for up
+// to about 8 tokens; for more, decoding tiles of rows and a gemm is faster. A token with a value that is not
+// finite gets outputs that are not finite. Throws Error when the shapes or the size of w.bytes do not fit, or
+// !HasDenseKernel(w.type).
+void DenseProductFew(const StoredRows& w, ConstMatrixView x, MatrixView y, ThreadPool& pool,
+                     Precision precision = Precision::kNear);
 
 }  // namespace addend

@@ -133,8 +133,22 @@ double CheckFactors(Target target) {
   return worst;
 }
 
-// The error as a part of (cols / 4 + 8) * 2^-24 * sum |w x|.
-double CheckDense(Target target, DType type) {
+// What rounding x to whole numbers of 14 bits, each 32 columns by their largest, may do to w . x.
+double LargestRoundingEffect(std::span<const float> w, std::span<const float> x) {
+  double effect = 0;
+  for (size_t first = 0; first < x.size(); first += 32) {
+    double largest = 0, weights = 0;
+    for (size_t c = first; c < std::min(first + 32, x.size()); ++c) {
+      largest = std::max(largest, std::abs(static_cast<double>(x[c])));
+      weights += std::abs(w[c]);
+    }
+    effect += weights * largest / 8127 / 2;
+  }
+  return effect;
+}
+
+// The error as a part of (cols / 4 + 8) * 2^-24 * sum |w x|, and for kNear of what rounding may do.
+double CheckDense(Target target, DType type, Precision precision) {
   ForceTarget(Name(target));
   ThreadPool pool(1);
   Rng rng(4);
@@ -142,7 +156,7 @@ double CheckDense(Target target, DType type) {
   for (const size_t cols : {32, 64, 96, 576, 1, 7, 65, 399}) {
     if (cols % Info(type).block_elements != 0) continue;
     for (const size_t tokens : {1, 3, 4, 9}) {
-      const size_t rows = 5;
+      const size_t rows = 21;
       Matrix w(rows, cols);
       FillNormal(w.values(), rng);
       std::vector<std::byte> bytes(BytesOf(type, w.size()));
@@ -150,14 +164,15 @@ double CheckDense(Target target, DType type) {
       const Matrix x = Activations(tokens, cols, rng);
       Matrix y(tokens, rows);
       const StoredRows stored = {type, rows, cols, bytes};
-      DenseProductFew(stored, x, y, pool);
+      DenseProductFew(stored, x, y, pool, precision);
       const DoubleMatrix exact = reference::DenseProduct(stored, x);
       Dequantize(type, bytes, w.values());
       for (size_t t = 0; t < tokens; ++t) {
         for (size_t r = 0; r < rows; ++r) {
           double magnitudes = 0;
           for (size_t c = 0; c < cols; ++c) magnitudes += std::abs(static_cast<double>(w(r, c)) * x(t, c));
-          const double bound = (static_cast<double>(cols) / 4 + 8) * kFloatRounding * magnitudes;
+          double bound = (static_cast<double>(cols) / 4 + 8) * kFloatRounding * magnitudes;
+          if (precision == Precision::kNear) bound += LargestRoundingEffect(w.Row(r), x.Row(t));
           worst = Worse(std::abs(y(t, r) - exact(t, r)) / bound, worst);
         }
       }
@@ -309,23 +324,28 @@ struct Check {
   double (*worst_error)(Target);
 };
 
-template <DType kType>
+template <DType kType, Precision kPrecision>
 double CheckDenseType(Target target) {
-  return CheckDense(target, kType);
+  return CheckDense(target, kType, kPrecision);
 }
 
 constexpr std::array kChecks = {
     Check{"sign product, near", 5e-4, CheckSignNear},
     Check{"sign product, exact", 1, CheckSignExact},
     Check{"factored weight", 7.1e-4, CheckFactors},  // two products: sqrt(2) times the bound of one
-    Check{"dense product, f32", 1, CheckDenseType<DType::kF32>},
-    Check{"dense product, f16", 1, CheckDenseType<DType::kF16>},
-    Check{"dense product, bf16", 1, CheckDenseType<DType::kBF16>},
-    Check{"dense product, q8_0", 1, CheckDenseType<DType::kQ8_0>},
-    Check{"dense product, q5_1", 1, CheckDenseType<DType::kQ5_1>},
-    Check{"dense product, q5_0", 1, CheckDenseType<DType::kQ5_0>},
-    Check{"dense product, q4_1", 1, CheckDenseType<DType::kQ4_1>},
-    Check{"dense product, q4_0", 1, CheckDenseType<DType::kQ4_0>},
+    Check{"dense product, f32", 1, CheckDenseType<DType::kF32, Precision::kExact>},
+    Check{"dense product, f16", 1, CheckDenseType<DType::kF16, Precision::kExact>},
+    Check{"dense product, bf16", 1, CheckDenseType<DType::kBF16, Precision::kExact>},
+    Check{"dense product, q8_0", 1, CheckDenseType<DType::kQ8_0, Precision::kExact>},
+    Check{"dense product, q5_1", 1, CheckDenseType<DType::kQ5_1, Precision::kExact>},
+    Check{"dense product, q5_0", 1, CheckDenseType<DType::kQ5_0, Precision::kExact>},
+    Check{"dense product, q4_1", 1, CheckDenseType<DType::kQ4_1, Precision::kExact>},
+    Check{"dense product, q4_0", 1, CheckDenseType<DType::kQ4_0, Precision::kExact>},
+    Check{"dense product, q8_0, near", 1, CheckDenseType<DType::kQ8_0, Precision::kNear>},
+    Check{"dense product, q5_1, near", 1, CheckDenseType<DType::kQ5_1, Precision::kNear>},
+    Check{"dense product, q5_0, near", 1, CheckDenseType<DType::kQ5_0, Precision::kNear>},
+    Check{"dense product, q4_1, near", 1, CheckDenseType<DType::kQ4_1, Precision::kNear>},
+    Check{"dense product, q4_0, near", 1, CheckDenseType<DType::kQ4_0, Precision::kNear>},
     Check{"rms norm", 1e-6, CheckRmsNorm},
     Check{"softmax", 2e-6, CheckSoftmax},
     Check{"gates and softcap", 2e-6, CheckGates},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/threads.h"
+#include "kernels/precision.h"
 #include "kernels/target.h"
 #include "kernels/weight_memory.h"
 #include "tensor/factored_weight.h"
@@ -34,14 +35,6 @@ class PackedSigns {
   size_t rows_ = 0, cols_ = 0;
   const SignKernels* kernels_ = nullptr;
   std::shared_ptr<const uint8_t[]> bytes_;
-};
-
-enum class Precision {
-  // Activations at about 14 bits: the relative error of a product is 0.003 to 0.03 %, also with outliers
-  // (docs/kernels.md).
-  kNear,
-  // float32 sums. Always works on blocks of 32 tokens: dear for few.
-  kExact,
 };
 
 // y[t][r] = sum over c of signs(r, c) * x[t][c].   x: (tokens, cols), y: (tokens, rows), any sizes.

@@ -129,6 +129,41 @@ ADDEND_TARGET inline Floats EvenTimes65536(Ints v) { return _mm256_cvtepi32_ps(_
 ADDEND_TARGET inline Floats OddTimes65536(Ints v) {
   return _mm256_cvtepi32_ps(_mm256_and_si256(v, _mm256_set1_epi32(static_cast<int>(0xffff0000))));
 }
+
+// ---- For products with blocks (block_product_inl.h) ----
+using BlockBytes = __m256i;
+constexpr size_t kVectorBlocks = 1;
+constexpr size_t kManyRows = 2, kManyTokens = 2;  // accumulators and numbers fit 16 registers
+
+ADDEND_TARGET inline BlockBytes LoadDigits(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+ADDEND_TARGET inline BlockBytes LoadBlocks(const std::byte* p, size_t) { return LoadDigits(p); }
+ADDEND_TARGET inline BlockBytes FlipTopBits(BlockBytes v) { return _mm256_xor_si256(v, _mm256_set1_epi8(-128)); }
+// The low nibbles of 16 bytes, then the high ones.
+ADDEND_TARGET inline BlockBytes LoadNibbles(const std::byte* p, size_t) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return _mm256_and_si256(_mm256_set_m128i(_mm_srli_epi16(bytes, 4), bytes), _mm256_set1_epi8(15));
+}
+// Adds 16 to the bytes whose bit is 1 of the 32 at p.
+ADDEND_TARGET inline BlockBytes AddFifthBits(BlockBytes v, const std::byte* p, size_t) {
+  int32_t bits;
+  std::memcpy(&bits, p, sizeof bits);
+  const __m256i byte = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+  const __m256i bit = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201));
+  const __m256i spread = _mm256_and_si256(_mm256_shuffle_epi8(_mm256_set1_epi32(bits), byte), bit);
+  return _mm256_or_si256(v, _mm256_and_si256(_mm256_cmpeq_epi8(spread, bit), _mm256_set1_epi8(16)));
+}
+// The half at p, in the lanes of its block.
+ADDEND_TARGET inline Floats BlockHalves(const std::byte* p, size_t) {
+  uint16_t half;
+  std::memcpy(&half, p, sizeof half);
+  return SetHalf(half);
+}
+// start + 128 v . high + v . low, four bytes at a time. Two products of a byte and a digit of 7 bits fit 16 bits.
+ADDEND_TARGET inline Floats DotDigits(BlockBytes v, BlockBytes high, BlockBytes low, BlockBytes start) {
+  const __m256i highs = _mm256_madd_epi16(_mm256_maddubs_epi16(v, high), _mm256_set1_epi16(128));
+  const __m256i lows = _mm256_madd_epi16(_mm256_maddubs_epi16(v, low), _mm256_set1_epi16(1));
+  return _mm256_cvtepi32_ps(_mm256_add_epi32(_mm256_add_epi32(highs, lows), start));
+}
 // clang-format on
 
 }  // namespace addend::avx2

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/intrinsics.h"
 
@@ -119,6 +120,47 @@ ADDEND_TARGET inline Ints Interleave16(Floats even, Floats odd) {
 ADDEND_TARGET inline Floats EvenTimes65536(Ints v) { return _mm512_cvtepi32_ps(_mm512_slli_epi32(v, 16)); }
 ADDEND_TARGET inline Floats OddTimes65536(Ints v) {
   return _mm512_cvtepi32_ps(_mm512_and_si512(v, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+}
+
+// ---- For products with blocks (block_product_inl.h) ----
+using BlockBytes = __m512i;
+constexpr size_t kVectorBlocks = 2;
+constexpr size_t kManyRows = 4, kManyTokens = 4;  // accumulators and numbers fit 32 registers
+
+ADDEND_TARGET inline BlockBytes LoadDigits(const void* p) { return _mm512_loadu_si512(p); }
+// 32 bytes of each of two blocks.
+ADDEND_TARGET inline BlockBytes LoadBlocks(const std::byte* p, size_t stride) {
+  const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+                second = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + stride));
+  return _mm512_inserti64x4(_mm512_castsi256_si512(first), second, 1);
+}
+ADDEND_TARGET inline BlockBytes FlipTopBits(BlockBytes v) { return _mm512_xor_si512(v, _mm512_set1_epi8(-128)); }
+// Of each block the low nibbles of 16 bytes, then the high ones.
+ADDEND_TARGET inline BlockBytes LoadNibbles(const std::byte* p, size_t stride) {
+  const __m128i first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)),
+                second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + stride));
+  const __m512i twice = _mm512_mask_broadcast_i32x4(_mm512_broadcast_i32x4(first), 0xff00, second);
+  return _mm512_and_si512(_mm512_srlv_epi64(twice, _mm512_setr_epi64(0, 0, 4, 4, 0, 0, 4, 4)), _mm512_set1_epi8(15));
+}
+// Adds 16 to the bytes whose bit is 1 of the 32 at p, and of the 32 of the second block.
+ADDEND_TARGET inline BlockBytes AddFifthBits(BlockBytes v, const std::byte* p, size_t stride) {
+  uint32_t first, second;
+  std::memcpy(&first, p, sizeof first);
+  std::memcpy(&second, p + stride, sizeof second);
+  return _mm512_mask_add_epi8(v, first | static_cast<uint64_t>(second) << 32, v, _mm512_set1_epi8(16));
+}
+// The halves at p, each in the lanes of its block.
+ADDEND_TARGET inline Floats BlockHalves(const std::byte* p, size_t stride) {
+  int16_t first, second;
+  std::memcpy(&first, p, sizeof first);
+  std::memcpy(&second, p + stride, sizeof second);
+  return _mm512_cvtph_ps(_mm256_mask_set1_epi16(_mm256_set1_epi16(first), 0xff00, second));
+}
+// start + 128 v . high + v . low, four bytes at a time.
+ADDEND_TARGET inline Floats DotDigits(BlockBytes v, BlockBytes high, BlockBytes low, BlockBytes start) {
+  const __m512i highs = _mm512_dpbusd_epi32(_mm512_setzero_si512(), v, high);
+  const __m512i lows = _mm512_dpbusd_epi32(start, v, low);
+  return _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(highs, 7), lows));
 }
 // clang-format on
 

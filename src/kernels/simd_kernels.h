@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/activation_digits.h"
 #include "kernels/attention.h"
 #include "kernels/target.h"
 #include "tensor/matrix.h"
@@ -12,6 +13,15 @@ namespace addend {
 
 // y(t, r) = row r of w . x.Row(t), for y.cols rows that follow each other at `rows`.
 using DenseKernel = void (*)(const std::byte* rows, ConstMatrixView x, MatrixView y);
+
+// The same from activations in digits.
+struct BlockKernel {
+  void (*rows)(const std::byte* rows, const ActivationDigits& x, MatrixView y);
+  int centre;  // for ActivationDigits
+};
+struct BlockKernels {
+  BlockKernel q8_0, q5_1, q5_0, q4_1, q4_0;
+};
 
 // Pointers and lengths as the spans of vector_ops.h.
 struct SimdKernels {
@@ -37,6 +47,7 @@ struct SimdKernels {
 };
 
 const SimdKernels& SimdKernelsFor(Target target);
+const BlockKernels* BlockKernelsFor(Target target);  // null: it has none
 
 namespace scalar {
 extern const SimdKernels kSimdKernels;
@@ -47,10 +58,12 @@ extern const SimdKernels kSimdKernels;
 }
 namespace avx2 {
 extern const SimdKernels kSimdKernels;
-}
+extern const BlockKernels kBlockKernels;
+}  // namespace avx2
 namespace avx512 {
 extern const SimdKernels kSimdKernels;
-}
+extern const BlockKernels kBlockKernels;
+}  // namespace avx512
 #elif defined(__aarch64__)
 namespace neon {
 extern const SimdKernels kSimdKernels;

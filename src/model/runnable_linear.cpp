@@ -53,9 +53,10 @@ void DenseProductMany(const StoredMatrix& w, ConstMatrixView x, MatrixView y, Th
   });
 }
 
-void DenseProduct(const StoredMatrix& w, ConstMatrixView x, MatrixView y, ThreadPool& pool) {
+void DenseProduct(const StoredMatrix& w, ConstMatrixView x, MatrixView y, ThreadPool& pool,
+                  Precision precision) {
   if (x.rows <= kFewTokens) {
-    DenseProductFew({w.type(), w.rows(), w.cols(), w.bytes()}, x, y, pool);
+    DenseProductFew({w.type(), w.rows(), w.cols(), w.bytes()}, x, y, pool, precision);
   } else {
     DenseProductMany(w, x, y, pool);
   }
@@ -80,7 +81,7 @@ void RunnableLinear::Apply(ConstMatrixView x, MatrixView y, ThreadPool& pool, Pr
   if (const auto* factors = std::get_if<PackedFactors>(&weight_)) {
     factors->Apply(x, y, pool, precision);
   } else {
-    DenseProduct(std::get<StoredMatrix>(weight_), x, y, pool);
+    DenseProduct(std::get<StoredMatrix>(weight_), x, y, pool, precision);
   }
   if (bias_.empty()) return;
   for (size_t t = 0; t < y.rows; ++t) Axpy(1, bias_, y.Row(t));

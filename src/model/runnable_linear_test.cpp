@@ -51,7 +51,7 @@ TEST(RunnableLinear, DenseWeightsOfEveryType) {
       for (const size_t tokens : kTokens) {
         const Matrix x = RandomMatrix(tokens, 64, 2);
         Matrix y(tokens, outputs);
-        runnable.Apply(x, y, pool, Precision::kNear);
+        runnable.Apply(x, y, pool, Precision::kExact);
         ExpectProduct(linear.ToDense(), bias, x, y, Info(type).name.data());
       }
     }
