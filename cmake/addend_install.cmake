@@ -46,5 +46,23 @@ install(FILES ${PROJECT_BINARY_DIR}/addendConfig.cmake ${PROJECT_BINARY_DIR}/add
 install(FILES src/library/addend.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/addend COMPONENT development)
 install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development)
 
+# Manual pages and completions are made by the program itself: from its definitions, so by the one that was just built.
+if(NOT CMAKE_CROSSCOMPILING OR CMAKE_CROSSCOMPILING_EMULATOR)
+  set(documents ${PROJECT_BINARY_DIR}/documents)
+  add_custom_command(
+    OUTPUT ${documents}/made
+    COMMAND ${CMAKE_COMMAND} -E rm -rf ${documents}
+    COMMAND addend documents ${documents}
+    COMMAND ${CMAKE_COMMAND} -E touch ${documents}/made
+    COMMENT "Making manual pages and completions"
+    VERBATIM)
+  add_custom_target(addend_documents ALL DEPENDS ${documents}/made)
+  install(DIRECTORY ${documents}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT program)
+  install(DIRECTORY ${documents}/bash/ DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT program)
+  install(DIRECTORY ${documents}/zsh/ DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT program)
+else()
+  message(STATUS "No manual pages and completions: they need CMAKE_CROSSCOMPILING_EMULATOR")
+endif()
+
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)

@@ -10,7 +10,7 @@ libraries=(libopenblas-dev nlohmann-json3-dev libcli11-dev libpcre2-dev libutf8p
 packages=(cmake g++ ninja-build pkg-config "${libraries[@]}" python3 python3-pip unzip)
 if [ "${1:-}" = --test ]; then
   packages+=(clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev libgtest-dev libgmock-dev libbenchmark-dev ccache npm
-             python3-venv chromium fonts-dejavu-core g++-aarch64-linux-gnu qemu-user)
+             zsh man-db mandoc lintian python3-venv chromium fonts-dejavu-core g++-aarch64-linux-gnu qemu-user)
 fi
 
 missing=()

@@ -69,6 +69,13 @@ class Tree(InstallTest):
             for place in (ROOT, BUILD, self.prefix):
                 self.assertNotIn(str(place), text, file)
 
+    def test_pages_and_completions(self):
+        for name in ("man/man1/addend.1", "man/man1/addend-compress.1", "bash-completion/completions/addend",
+                     "zsh/site-functions/_addend"):
+            self.assertIn("share/" + name, self.files)
+        for shell, name in [("bash", "bash-completion/completions/addend"), ("zsh", "zsh/site-functions/_addend")]:
+            self.assertEqual((self.prefix / "share" / name).read_text(), run(self.prefix / "bin/addend", "completions", shell))
+
     def test_documents(self):
         for name in ("README.md", "LICENSE", "CHANGELOG.md", "docs/server.md", "examples/generate/generate.cpp"):
             self.assertIn("share/doc/addend/" + name, self.files)
