@@ -34,6 +34,7 @@ target_link_libraries(addend_archive INTERFACE $<INSTALL_INTERFACE:Threads::Thre
                                                $<INSTALL_INTERFACE:$<LINK_ONLY:PkgConfig::addend_needs>>)
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/addend)
+list(JOIN library_modules " " library_modules)
 configure_file(cmake/addendConfig.cmake.in addendConfig.cmake @ONLY)
 # Before 1.0 a new minor version may change the interface.
 write_basic_package_version_file(addendConfigVersion.cmake COMPATIBILITY SameMinorVersion)
@@ -54,6 +55,7 @@ if(NOT CMAKE_CROSSCOMPILING OR CMAKE_CROSSCOMPILING_EMULATOR)
     COMMAND ${CMAKE_COMMAND} -E rm -rf ${documents}
     COMMAND addend documents ${documents}
     COMMAND ${CMAKE_COMMAND} -E touch ${documents}/made
+    DEPENDS addend
     COMMENT "Making manual pages and completions"
     VERBATIM)
   add_custom_target(addend_documents ALL DEPENDS ${documents}/made)
