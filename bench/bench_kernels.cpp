@@ -134,11 +134,13 @@ void BenchSignsFromMemory() {
     const Matrix x = NormalMatrix(1, shape.cols, rng);
     Matrix y(1, shape.rows);
     const size_t count = 8 * kBytes / (shape.rows * shape.cols);
+    WeightMemory memory;
     std::vector<std::vector<PackedSigns>> packed;
     std::vector<Variant> variants;
     for (const Target target : RunnableTargets()) {
       if (target == Target::kScalar) continue;
-      packed.emplace_back(count, PackedSigns(signs, target));  // copies have memory of their own
+      auto& matrices = packed.emplace_back();
+      for (size_t i = 0; i < count; ++i) matrices.emplace_back(signs, memory, target);
     }
     for (const auto& matrices : packed) {
       variants.push_back({std::string(Name(RunnableTargets()[variants.size()])), [&] {

@@ -7,6 +7,7 @@
 #include "base/interrupt.h"
 #include "base/random.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "evaluate/statistics.h"
 #include "kernels/read_bandwidth.h"
@@ -17,12 +18,15 @@
 namespace addend {
 namespace {
 
+constexpr size_t kDepthStep = 512;  // tokens at once of what is in the cache before
+
 struct Arguments {
   Path model;
   std::optional<std::string> shape;  // instead of a model
   SyntheticOptions synthetic;
   Path save;
-  size_t prompt = 512, decode = 128, repetitions = 3;
+  size_t prompt = 512, decode = 128, depth = 0, repetitions = 3;
+  DType kv_type = DType::kF16;
   std::vector<size_t> threads = {0};
   bool profile = false, json = false;
 };
@@ -51,14 +55,14 @@ struct Measured {
   std::vector<Row> rows;
 };
 
-// Runs all tokens in steps of `step` through an empty cache; returns the seconds it took.
-double Time(Transformer& transformer, std::span<const TokenId> tokens, size_t step) {
-  KvCache cache(transformer.config(), tokens.size());
+// Appends all tokens to the cache in steps of `step`; returns the seconds it took.
+double Time(Transformer& transformer, std::span<const TokenId> tokens, size_t step, KvCache& cache) {
   Matrix logits;
   const double begin = WallSeconds();
   for (size_t at = 0; at < tokens.size(); at += step) {
     ThrowIfInterrupted();
-    transformer.Forward(tokens.subspan(at, step), cache, LogitRows::kLast, logits);
+    transformer.Forward(tokens.subspan(at, std::min(step, tokens.size() - at)), cache, LogitRows::kLast,
+                        logits);
   }
   return WallSeconds() - begin;
 }
@@ -71,13 +75,23 @@ double BytesPerToken(const Model& model) {
 Row Measure(Transformer& transformer, const std::string& test, size_t tokens, size_t step,
             const Arguments& arguments) {
   Rng rng(1);
-  std::vector<TokenId> ids(tokens);
-  for (TokenId& id : ids) id = static_cast<TokenId>(rng.Below(transformer.config().vocabulary));
-  Time(transformer, std::span(ids).first(step), step);  // the first pass also reads the weights from disk
-  Row row{.test = test + std::to_string(tokens), .threads = transformer.pool().size()};
+  const auto random_tokens = [&](size_t count) {
+    std::vector<TokenId> ids(count);
+    for (TokenId& id : ids) id = static_cast<TokenId>(rng.Below(transformer.config().vocabulary));
+    return ids;
+  };
+  const size_t depth = arguments.depth;
+  KvCache cache(transformer.config(), depth + tokens, arguments.kv_type);
+  Time(transformer, random_tokens(depth), kDepthStep, cache);
+  const std::vector<TokenId> ids = random_tokens(tokens);
+  Time(transformer, std::span(ids).first(step), step,
+       cache);  // the first pass also reads the weights from disk
+  Row row{.test = test + std::to_string(tokens) + (depth > 0 ? " @ d" + std::to_string(depth) : ""),
+          .threads = transformer.pool().size()};
   if (arguments.profile) transformer.MeasureInto(&row.times);
   for (size_t i = 0; i < arguments.repetitions; ++i) {
-    row.tokens_per_second.Add(static_cast<double>(tokens) / Time(transformer, ids, step));
+    cache.Truncate(depth);
+    row.tokens_per_second.Add(static_cast<double>(tokens) / Time(transformer, ids, step, cache));
     row.timed_tokens += tokens;
   }
   transformer.MeasureInto(nullptr);
@@ -149,16 +163,19 @@ std::string BandwidthText(const Row& row) {
 
 std::string ToText(const Measured& measured) {
   const std::string name = OneLine(measured.name);
-  const int width = static_cast<int>(std::max<size_t>(name.size(), 5));
-  const std::string line(static_cast<size_t>(width), '-');
+  size_t name_width = 5, test_width = 6;
+  name_width = std::max(name_width, name.size());
+  for (const Row& row : measured.rows) test_width = std::max(test_width, row.test.size());
+  const int width = static_cast<int>(name_width), tests = static_cast<int>(test_width);
   std::string text =
-      Format("| %-*s |       size | target | threads |   test |            tokens/s |   GB/s | of read |\n",
-             width, "model") +
-      "|-" + line + "-|-----------:|--------|--------:|-------:|--------------------:|-------:|--------:|\n";
+      Format("| %-*s |       size | target | threads | %*s |            tokens/s |   GB/s | of read |\n",
+             width, "model", tests, "test") +
+      "|-" + std::string(name_width, '-') + "-|-----------:|--------|--------:|-" +
+      std::string(test_width, '-') + ":|--------------------:|-------:|--------:|\n";
   for (const Row& row : measured.rows) {
-    text += Format("| %-*s | %10s | %-6s | %7zu | %6s | %9.2f +- %6.2f | ", width, name.c_str(),
+    text += Format("| %-*s | %10s | %-6s | %7zu | %*s | %9.2f +- %6.2f | ", width, name.c_str(),
                    SizeText(measured.bytes).c_str(), std::string(Name(CurrentTarget())).c_str(), row.threads,
-                   row.test.c_str(), row.tokens_per_second.mean(), row.StandardDeviation());
+                   tests, row.test.c_str(), row.tokens_per_second.mean(), row.StandardDeviation());
     text += BandwidthText(row) + " |\n";
   }
   if (const std::string remark(Remark(CurrentTarget())); !remark.empty()) {
@@ -239,6 +256,8 @@ CommandRun SetUpBench(CLI::App& app) {
   app.option_defaults()->group("Tests");
   AddNumber(app, "-p,--n-prompt", arguments->prompt, {0, 1 << 20}, "pp: read N tokens at once; 0 = skip");
   AddNumber(app, "-n,--n-gen", arguments->decode, {0, 1 << 20}, "tg: write N tokens one by one; 0 = skip");
+  AddNumber(app, "-d,--n-depth", arguments->depth, {0, 1 << 20}, "behind so many tokens in the context");
+  AddKvType(app, arguments->kv_type);
   AddNumber(app, "-r,--repetitions", arguments->repetitions, {1, 1000}, "times each is measured");
   app.option_defaults()->group("General");
   AddThreadCounts(app, arguments->threads);

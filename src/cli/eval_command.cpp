@@ -74,6 +74,7 @@ void AddProtocolOptions(CLI::App& app, EvalArguments& arguments) {
   app.option_defaults()->group("Protocol");
   AddNumber(app, "-c,--ctx-size", arguments.window, {2, 1 << 20}, "tokens in a window of the text");
   AddNumber(app, "-n,--tokens", arguments.tokens, {0, SIZE_MAX}, "only the text's first N; 0 = all");
+  AddKvType(app, arguments.kv_type);
   AddFlag(app, "--allow-overlap", arguments.allow_overlap, "also with text it was calibrated on");
 }
 

@@ -18,6 +18,7 @@ struct EvalArguments {
   Path text, tasks;         // each empty when it is not asked for
   bool generation = false;  // and this
   size_t window = 512, tokens = 32768;
+  DType kv_type = DType::kF16;
   bool allow_overlap = false;
   bool json = false, verbose = false;
   CommonOptions common;

@@ -15,7 +15,8 @@ struct Measured {
 };
 
 Measured Measure(const EvalArguments& arguments, const EvalInputs& inputs) {
-  const PerplexityOptions options{.window = arguments.window, .bos = inputs.model->LeadingBos()};
+  const PerplexityOptions options{
+      .window = arguments.window, .bos = inputs.model->LeadingBos(), .kv_type = arguments.kv_type};
   const Progress progress = arguments.common.ConsoleProgress();
   Transformer& model = inputs.model->transformer;
   if (inputs.reference == nullptr) return {Perplexity(model, inputs.ids, options, progress), std::nullopt};

@@ -15,8 +15,7 @@ void AddLengthOptions(CLI::App& app, GenerateArguments& arguments, Range<long> t
                       const std::string& tokens_help, const std::string& context_help) {
   AddNumber(app, "-n,--n-predict", arguments.tokens, tokens, tokens_help);
   AddNumber(app, "-c,--ctx-size", arguments.context, {0, kMostTokens}, context_help);
-  AddChoice(app, "--kv-type", arguments.kv_type, {{"f16", DType::kF16}, {"f32", DType::kF32}},
-            "of the context in memory");
+  AddKvType(app, arguments.kv_type);
 }
 
 void AddStopOption(CLI::App& app, std::vector<std::string>& stop) {

@@ -194,4 +194,9 @@ CLI::Option* AddSize(CLI::App& app, const std::string& names, std::optional<doub
   return AddWithUnit(app, names, bytes, help, ParseSize, "BYTES");
 }
 
+void AddKvType(CLI::App& app, DType& type) {
+  AddChoice(app, "--kv-type", type, {{"f16", DType::kF16}, {"q8_0", DType::kQ8_0}, {"f32", DType::kF32}},
+            "of the keys and values in memory");
+}
+
 }  // namespace addend

@@ -178,4 +178,7 @@ CLI::Option* AddChoice(CLI::App& app, const std::string& names, T& value,
   return AddChoiceInto(app, names, value, choices, help)->default_str(now);
 }
 
+// --kv-type: how KvCache stores.
+void AddKvType(CLI::App& app, DType& type);
+
 }  // namespace addend

@@ -139,6 +139,7 @@ CommandRun SetUpServe(CLI::App& app) {
   AddNumber(app, "--parallel", arguments->batch.slots, {1, 256}, "answers written side by side");
   AddNumber(app, "-c,--ctx-size", arguments->batch.context, {0, 1 << 28},
             "tokens of prompt and answer, for each; 0 = the model's, at most 8192");
+  AddKvType(app, arguments->batch.kv_type);
   AddNumber(app, "--queue", arguments->batch.queue, {0, 512}, "requests that may wait; others get a 429");
   AddDuration(app, "--receive-timeout", arguments->receive_timeout, "for a request to arrive [30s]");
   AddDuration(app, "--timeout", arguments->timeout, "for an answer, waiting included [10m]");

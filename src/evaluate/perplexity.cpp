@@ -31,9 +31,11 @@ std::vector<Pass> Passes(std::span<const TokenId> tokens, const PerplexityOption
   if (tokens.size() < window) {
     throw Error("evaluation: the text has ", tokens.size(), " tokens, a window needs ", window);
   }
-  const Windows plain{tokens, window, std::nullopt};
+  const Windows plain{.tokens = tokens, .size = window, .first_token = {}, .kv_type = options.kv_type};
   if (!options.bos) return {{plain, 1, window / 2}};
-  return {{plain, 1, kNever}, {Windows{tokens, window, options.bos}, kNever, window / 2}};
+  Windows with_bos = plain;
+  with_bos.first_token = options.bos;
+  return {{plain, 1, kNever}, {with_bos, kNever, window / 2}};
 }
 
 // One prediction, by one model or by two.

@@ -24,6 +24,7 @@ struct PerplexityOptions {
   size_t window = 512;         // c
   size_t max_tokens = 0;       // only the first so many; 0 = all
   std::optional<TokenId> bos;  // when the tokenizer asks for one (llama.cpp protocol)
+  DType kv_type = DType::kF16;
 };
 
 struct ProtocolScore {

@@ -42,7 +42,9 @@ void PredictWindows(std::span<Transformer* const> models, const Windows& windows
 
   std::vector<std::vector<KvCache>> caches(models.size());
   for (size_t m = 0; m < models.size(); ++m) {
-    for (size_t i = 0; i < together; ++i) caches[m].emplace_back(models[m]->config(), windows.size);
+    for (size_t i = 0; i < together; ++i) {
+      caches[m].emplace_back(models[m]->config(), windows.size, windows.kv_type);
+    }
   }
   std::vector<Matrix> hidden(models.size()), logits(models.size());
   for (size_t first = 0; first < windows.count(); first += together) {

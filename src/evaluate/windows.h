@@ -15,6 +15,7 @@ struct Windows {
   std::span<const TokenId> tokens;
   size_t size = 512;
   std::optional<TokenId> first_token;  // stands in place of each window's own first token
+  DType kv_type = DType::kF16;
 
   size_t count() const { return tokens.size() / size; }
   std::vector<TokenId> Window(size_t index) const;

@@ -18,13 +18,20 @@ void Attention(const KvHead<T>& cache, ConstMatrixView queries, size_t first_pos
   const SimdKernels& kernels = SimdKernelsFor(CurrentTarget());
   if constexpr (std::is_same_v<T, float>) {
     kernels.attention_float(cache, queries, first_position, options, out);
-  } else {
+  } else if constexpr (std::is_same_v<T, uint16_t>) {
     kernels.attention_half(cache, queries, first_position, options, out);
+  } else {
+    if (cache.head_dim % T::kElements != 0) {
+      throw Error("attention over blocks of ", T::kElements, ": heads of ", cache.head_dim);
+    }
+    kernels.attention_q8_0(cache, queries, first_position, options, out);
   }
 }
 
+template void Attention(const KvHead<float>&, ConstMatrixView, size_t, const AttentionOptions&, MatrixView);
 template void Attention(const KvHead<uint16_t>&, ConstMatrixView, size_t, const AttentionOptions&,
                         MatrixView);
-template void Attention(const KvHead<float>&, ConstMatrixView, size_t, const AttentionOptions&, MatrixView);
+template void Attention(const KvHead<ggml::BlockQ8_0>&, ConstMatrixView, size_t, const AttentionOptions&,
+                        MatrixView);
 
 }  // namespace addend

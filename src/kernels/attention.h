@@ -5,17 +5,19 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tensor/ggml_blocks.h"
 #include "tensor/matrix.h"
 
 namespace addend {
 
-// Keys and values of one key-value head. T: uint16_t (IEEE half) or float.
+// Keys and values of one key-value head. T: float, uint16_t (IEEE half), or ggml::BlockQ8_0, which is 32
+// elements; head_dim is a multiple of 32 then.
 template <typename T>
 struct KvHead {
-  const T* keys = nullptr;    // keys[position * stride + d]
+  const T* keys = nullptr;    // of position p from keys[p * stride] on
   const T* values = nullptr;  // the same layout
-  size_t stride = 0;          // elements from one position to the next, >= head_dim
-  size_t head_dim = 0;
+  size_t stride = 0;          // T's from one position to the next
+  size_t head_dim = 0;        // elements
 };
 
 struct AttentionOptions {
@@ -32,9 +34,11 @@ struct AttentionOptions {
 template <typename T>
 void Attention(const KvHead<T>& cache, ConstMatrixView queries, size_t first_position,
                const AttentionOptions& options, MatrixView out);
-extern template void Attention(const KvHead<uint16_t>&, ConstMatrixView, size_t, const AttentionOptions&,
-                               MatrixView);
 extern template void Attention(const KvHead<float>&, ConstMatrixView, size_t, const AttentionOptions&,
                                MatrixView);
+extern template void Attention(const KvHead<uint16_t>&, ConstMatrixView, size_t, const AttentionOptions&,
+                               MatrixView);
+extern template void Attention(const KvHead<ggml::BlockQ8_0>&, ConstMatrixView, size_t,
+                               const AttentionOptions&, MatrixView);
 
 }  // namespace addend

@@ -45,6 +45,15 @@ ADDEND_TARGET void Decode(const T* from, size_t n, size_t padded, float* to) {
   }
 }
 
+ADDEND_TARGET inline void Decode(const ggml::BlockQ8_0* from, size_t n, size_t padded, float* to) {
+  for (size_t i = 0; i < n; i += ggml::BlockQ8_0::kElements, ++from) {
+    const Floats scale = SetHalf(from->d);
+    for (size_t j = 0; j < ggml::BlockQ8_0::kElements; j += kWidth)
+      Store(to + i + j, LoadInt8(from->q + j) * scale);
+  }
+  std::fill(to + n, to + padded, 0.0f);
+}
+
 // c (kRows x kTileVectors vectors) += a (kRows x depth) * b (depth x the same vectors).
 template <size_t kRows>
 ADDEND_TARGET void MultiplyTile(const float* a, size_t a_stride, const float* b, size_t b_stride,

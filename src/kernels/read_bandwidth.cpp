@@ -6,7 +6,7 @@
 
 #include "base/progress.h"
 #include "kernels/prefetch.h"
-#include "tensor/matrix.h"
+#include "kernels/weight_memory.h"
 
 namespace addend {
 namespace {
@@ -28,14 +28,16 @@ uint64_t Sum(const uint64_t* words) {
 }  // namespace
 
 double ReadBandwidth(ThreadPool& pool) {
-  AlignedVector<uint64_t> words(kParts * kPartWords);
-  pool.For(kParts, [&](size_t part) { std::fill_n(words.data() + part * kPartWords, kPartWords, part); });
+  WeightMemory memory;
+  const std::shared_ptr<uint8_t[]> bytes = memory.Allocate(kParts * kPartWords * sizeof(uint64_t));
+  auto* const words = reinterpret_cast<uint64_t*>(bytes.get());
+  pool.For(kParts, [&](size_t part) { std::fill_n(words + part * kPartWords, kPartWords, part); });
   std::atomic<uint64_t> sum = 0;  // so that nothing is left out
   double best = 0;
   for (int pass = 0; pass < kPasses; ++pass) {
     const double start = WallSeconds();
-    pool.For(kParts, [&](size_t part) { sum += Sum(words.data() + part * kPartWords); });
-    best = std::max(best, static_cast<double>(words.size() * sizeof words[0]) / (WallSeconds() - start));
+    pool.For(kParts, [&](size_t part) { sum += Sum(words + part * kPartWords); });
+    best = std::max(best, static_cast<double>(kParts * kPartWords * sizeof *words) / (WallSeconds() - start));
   }
   return best;
 }

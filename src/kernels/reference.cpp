@@ -10,11 +10,15 @@
 namespace addend::reference {
 namespace {
 
-double Value(float v) {
-  return v;
+double Element(const float* row, size_t i) {
+  return row[i];
 }
-double Value(uint16_t half) {
-  return HalfToFloat(half);
+double Element(const uint16_t* row, size_t i) {
+  return HalfToFloat(row[i]);
+}
+double Element(const ggml::BlockQ8_0* row, size_t i) {
+  const ggml::BlockQ8_0& block = row[i / ggml::BlockQ8_0::kElements];
+  return double(HalfToFloat(block.d)) * block.q[i % ggml::BlockQ8_0::kElements];
 }
 
 DoubleMatrix ToDouble(ConstMatrixView m) {
@@ -87,7 +91,7 @@ DoubleMatrix Attention(const KvHead<T>& cache, ConstMatrixView queries, size_t f
       for (size_t p = begin; p < end; ++p) {
         double score = 0;
         for (size_t d = 0; d < dim; ++d)
-          score += queries(t, head + d) * Value(cache.keys[p * cache.stride + d]);
+          score += queries(t, head + d) * Element(cache.keys + p * cache.stride, d);
         score *= options.scale;
         weights[p] = options.softcap > 0 ? options.softcap * std::tanh(score / options.softcap) : score;
       }
@@ -97,15 +101,17 @@ DoubleMatrix Attention(const KvHead<T>& cache, ConstMatrixView queries, size_t f
       for (size_t p = begin; p < end; ++p) sum += weights[p] = std::exp(weights[p] - largest);
       for (size_t p = begin; p < end; ++p) {
         for (size_t d = 0; d < dim; ++d)
-          out(t, head + d) += weights[p] / sum * Value(cache.values[p * cache.stride + d]);
+          out(t, head + d) += weights[p] / sum * Element(cache.values + p * cache.stride, d);
       }
     }
   }
   return out;
 }
 
-template DoubleMatrix Attention(const KvHead<uint16_t>&, ConstMatrixView, size_t, const AttentionOptions&);
 template DoubleMatrix Attention(const KvHead<float>&, ConstMatrixView, size_t, const AttentionOptions&);
+template DoubleMatrix Attention(const KvHead<uint16_t>&, ConstMatrixView, size_t, const AttentionOptions&);
+template DoubleMatrix Attention(const KvHead<ggml::BlockQ8_0>&, ConstMatrixView, size_t,
+                                const AttentionOptions&);
 
 Doubles RmsNorm(std::span<const float> x, std::span<const float> gain, float epsilon) {
   double squares = 0;

@@ -253,14 +253,24 @@ double CheckAxpy(Target target) {
   });
 }
 
-template <typename T>
-T CacheValue(float value) {
-  if constexpr (std::is_same_v<T, float>) {
-    return value;
-  } else {
-    return FloatToHalf(value);
+// About normal ones, of which an element of a cache holds one or a block.
+void FillCache(std::span<float> cache, Rng& rng) {
+  FillNormal(cache, rng);
+}
+void FillCache(std::span<uint16_t> cache, Rng& rng) {
+  for (uint16_t& value : cache) value = FloatToHalf(rng.Normal());
+}
+void FillCache(std::span<ggml::BlockQ8_0> cache, Rng& rng) {
+  for (ggml::BlockQ8_0& block : cache) {
+    block.d = FloatToHalf(static_cast<float>(0.01 + 0.01 * rng.Uniform()));
+    for (int8_t& q : block.q) q = static_cast<int8_t>(rng.Below(255));
   }
 }
+
+template <typename T>
+constexpr size_t kElementsOf = 1;
+template <>
+constexpr size_t kElementsOf<ggml::BlockQ8_0> = ggml::BlockQ8_0::kElements;
 
 template <typename T>
 double CheckAttention(Target target) {
@@ -272,15 +282,16 @@ double CheckAttention(Target target) {
   constexpr std::array kCases = {Case{64, 3, 0, 1, 0, 0},    Case{64, 3, 200, 1, 0, 0},
                                  Case{64, 3, 0, 70, 0, 0},   Case{8, 2, 5, 33, 0, 0},
                                  Case{80, 1, 130, 9, 0, 50}, Case{16, 2, 100, 40, 17, 0},
-                                 Case{5, 1, 64, 1, 100, 2}};
+                                 Case{5, 1, 64, 1, 100, 2},  Case{96, 2, 100, 40, 17, 2}};
   ForceTarget(Name(target));
   Rng rng(11);
   double worst = 0;
   for (const Case& c : kCases) {
-    const size_t positions = c.first + c.tokens, stride = c.head_dim + 3;
+    if (c.head_dim % kElementsOf<T> != 0) continue;
+    const size_t positions = c.first + c.tokens, stride = c.head_dim / kElementsOf<T> + 3;
     std::vector<T> keys(positions * stride), values(positions * stride);
-    for (T& k : keys) k = CacheValue<T>(rng.Normal());
-    for (T& v : values) v = CacheValue<T>(rng.Normal());
+    FillCache(std::span<T>(keys), rng);
+    FillCache(std::span<T>(values), rng);
     Matrix queries(c.tokens, c.heads * c.head_dim), out(c.tokens, c.heads * c.head_dim);
     FillNormal(queries.values(), rng);
     const KvHead<T> cache = {keys.data(), values.data(), stride, c.head_dim};
@@ -323,6 +334,7 @@ constexpr std::array kChecks = {
     Check{"axpy and scale", 2e-7, CheckAxpy},
     Check{"attention, f16 cache", 4e-6, CheckAttention<uint16_t>},
     Check{"attention, f32 cache", 4e-6, CheckAttention<float>},
+    Check{"attention, q8_0 cache", 4e-6, CheckAttention<ggml::BlockQ8_0>},
 };
 
 }  // namespace

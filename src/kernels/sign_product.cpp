@@ -11,8 +11,10 @@ namespace {
 // Up to this many tokens are multiplied one at a time: a block of lanes costs the same however few of them
 // are used.
 constexpr size_t kFewTokens = 16;
-// A hand-off to another thread costs about a microsecond: a task should take ten.
-constexpr size_t kFewTaskSigns = size_t{1} << 22;
+// Signs of a task, at least: less than a microsecond, which is what a hand-off to a waiting thread costs.
+constexpr size_t kFewTaskSigns = size_t{1} << 17;
+// More bring no better balance.
+constexpr size_t kTasksPerThread = 4;
 // 512 rows: each task builds the tables of lanes anew, which costs as much as some thirty rows.
 constexpr size_t kManyTaskTiles = 16;
 
@@ -27,8 +29,27 @@ size_t Blocks(size_t cols) {
   return std::max<size_t>(1, DivideUp(cols, kColumnBlock));
 }
 
+size_t PackedBytes(const SignMatrix& signs) {
+  return DivideUp(signs.rows(), kRowTile) * Blocks(signs.cols()) * kSignBlockBytes;
+}
+
+// Into PackedBytes of memory.
+void Pack(const SignMatrix& signs, const SignKernels& kernels, uint8_t* packed) {
+  const size_t blocks = Blocks(signs.cols());
+  for (size_t first = 0; first < signs.rows(); first += kRowTile) {
+    const size_t rows = std::min(kRowTile, signs.rows() - first);
+    for (size_t block = 0; block < blocks; ++block, packed += kSignBlockBytes) {
+      uint64_t words[kRowTile] = {};
+      if (signs.cols() > 0) {
+        for (size_t r = 0; r < rows; ++r) words[r] = signs.Row(first + r)[block];
+      }
+      kernels.pack_block(words, packed);
+    }
+  }
+}
+
 const uint8_t* Tile(const PackedSigns& signs, size_t tile) {
-  return signs.bytes().data() + tile * Blocks(signs.cols()) * kSignBlockBytes;
+  return signs.bytes() + tile * Blocks(signs.cols()) * kSignBlockBytes;
 }
 
 // Memory that is kept from call to call; each thread has its own.
@@ -66,9 +87,9 @@ void RunFew(const Stage& stage, ConstMatrixView x, MatrixView y, ThreadPool& poo
 
   const size_t tiles = RowTiles(signs);
   const size_t task_tiles = DivideUp(kFewTaskSigns, kRowTile * blocks * kColumnBlock * tokens);
-  pool.For(DivideUp(tiles, task_tiles), [&](size_t task) {
-    const size_t end = std::min(tiles, (task + 1) * task_tiles);
-    for (size_t tile = task * task_tiles; tile < end; ++tile) {
+  const size_t tasks = std::min(DivideUp(tiles, task_tiles), kTasksPerThread * pool.size());
+  pool.For(tasks, [&](size_t task) {
+    for (size_t tile = task * tiles / tasks; tile < (task + 1) * tiles / tasks; ++tile) {
       const size_t first = tile * kRowTile, rows = std::min(kRowTile, signs.rows() - first);
       for (size_t t = 0; t < tokens; ++t) {
         alignas(64) float sums[kRowTile];
@@ -180,18 +201,16 @@ const SignKernels& SignKernelsFor(Target target) {
 
 PackedSigns::PackedSigns(const SignMatrix& signs, Target target)
     : rows_(signs.rows()), cols_(signs.cols()), kernels_(&SignKernelsFor(target)) {
-  const size_t blocks = Blocks(cols_), tiles = DivideUp(rows_, kRowTile);
-  bytes_.resize(tiles * blocks * kSignBlockBytes);
-  for (size_t tile = 0; tile < tiles; ++tile) {
-    for (size_t block = 0; block < blocks; ++block) {
-      uint64_t words[kRowTile] = {};
-      const size_t rows = std::min(kRowTile, rows_ - tile * kRowTile);
-      if (cols_ > 0) {
-        for (size_t r = 0; r < rows; ++r) words[r] = signs.Row(tile * kRowTile + r)[block];
-      }
-      kernels_->pack_block(words, bytes_.data() + (tile * blocks + block) * kSignBlockBytes);
-    }
-  }
+  const auto bytes = std::make_shared<AlignedVector<uint8_t>>(PackedBytes(signs));
+  Pack(signs, *kernels_, bytes->data());
+  bytes_ = {bytes, bytes->data()};
+}
+
+PackedSigns::PackedSigns(const SignMatrix& signs, WeightMemory& memory, Target target)
+    : rows_(signs.rows()), cols_(signs.cols()), kernels_(&SignKernelsFor(target)) {
+  const std::shared_ptr<uint8_t[]> bytes = memory.Allocate(PackedBytes(signs));
+  Pack(signs, *kernels_, bytes.get());
+  bytes_ = bytes;
 }
 
 void SignProduct(const PackedSigns& signs, ConstMatrixView x, MatrixView y, ThreadPool& pool,
@@ -212,7 +231,17 @@ void SignProduct(const PackedSigns& signs, ConstMatrixView x, MatrixView y, Thre
 }
 
 PackedFactors::PackedFactors(const FactoredWeight& weight, Target target)
-    : A_(weight.A, target), B_(weight.B, target), a_(weight.a), mid_(weight.mid), b_(weight.b) {
+    : B_(weight.B, target), A_(weight.A, target), a_(weight.a), mid_(weight.mid), b_(weight.b) {
+  weight.Validate();
+}
+
+// B first: that is the order in which they are read.
+PackedFactors::PackedFactors(const FactoredWeight& weight, WeightMemory& memory, Target target)
+    : B_(weight.B, memory, target),
+      A_(weight.A, memory, target),
+      a_(weight.a),
+      mid_(weight.mid),
+      b_(weight.b) {
   weight.Validate();
 }
 

@@ -4,11 +4,12 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <memory>
 #include <vector>
 
 #include "base/threads.h"
 #include "kernels/target.h"
+#include "kernels/weight_memory.h"
 #include "tensor/factored_weight.h"
 #include "tensor/matrix.h"
 #include "tensor/sign_matrix.h"
@@ -21,16 +22,18 @@ struct SignKernels;  // kernels/sign_kernels.h: what each target provides
 class PackedSigns {
  public:
   PackedSigns() = default;
+  // In memory of its own, or in what it shares with others. Copies share it too: packed signs never change.
   explicit PackedSigns(const SignMatrix& signs, Target target = CurrentTarget());
+  PackedSigns(const SignMatrix& signs, WeightMemory& memory, Target target = CurrentTarget());
   size_t rows() const { return rows_; }
   size_t cols() const { return cols_; }
-  const SignKernels& kernels() const { return *kernels_; }   // not for an empty matrix
-  std::span<const uint8_t> bytes() const { return bytes_; }  // layout: kernels/sign_kernels.h
+  const SignKernels& kernels() const { return *kernels_; }  // not for an empty matrix
+  const uint8_t* bytes() const { return bytes_.get(); }     // layout: kernels/sign_kernels.h
 
  private:
   size_t rows_ = 0, cols_ = 0;
   const SignKernels* kernels_ = nullptr;
-  AlignedVector<uint8_t> bytes_;
+  std::shared_ptr<const uint8_t[]> bytes_;
 };
 
 enum class Precision {
@@ -54,6 +57,7 @@ class PackedFactors {
  public:
   PackedFactors() = default;
   explicit PackedFactors(const FactoredWeight& weight, Target target = CurrentTarget());
+  PackedFactors(const FactoredWeight& weight, WeightMemory& memory, Target target = CurrentTarget());
   size_t outputs() const { return a_.size(); }
   size_t inputs() const { return b_.size(); }
   size_t rank() const { return mid_.size(); }
@@ -61,7 +65,7 @@ class PackedFactors {
   void Apply(ConstMatrixView x, MatrixView y, ThreadPool& pool, Precision precision = Precision::kNear) const;
 
  private:
-  PackedSigns A_, B_;
+  PackedSigns B_, A_;
   std::vector<float> a_, mid_, b_;
 };
 

@@ -27,8 +27,9 @@ const SimdKernels kSimdKernels = {
     DenseBlocks<Q5_0Block>,
     DenseBlocks<Q4_1Block>,
     DenseBlocks<Q4_0Block>,
-    Attention<uint16_t>,
     Attention<float>,
+    Attention<uint16_t>,
+    Attention<ggml::BlockQ8_0>,
 };
 
 }  // namespace addend::ADDEND_SIMD

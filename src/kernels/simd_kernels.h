@@ -28,9 +28,12 @@ struct SimdKernels {
   DenseKernel dense_f32, dense_f16, dense_bf16;
   DenseKernel dense_q8_0, dense_q5_1, dense_q5_0, dense_q4_1, dense_q4_0;
 
-  void (*attention_half)(const KvHead<uint16_t>&, ConstMatrixView, size_t, const AttentionOptions&,
-                         MatrixView);
-  void (*attention_float)(const KvHead<float>&, ConstMatrixView, size_t, const AttentionOptions&, MatrixView);
+  template <typename T>
+  using AttentionKernel = void (*)(const KvHead<T>&, ConstMatrixView, size_t, const AttentionOptions&,
+                                   MatrixView);
+  AttentionKernel<float> attention_float;
+  AttentionKernel<uint16_t> attention_half;
+  AttentionKernel<ggml::BlockQ8_0> attention_q8_0;
 };
 
 const SimdKernels& SimdKernelsFor(Target target);

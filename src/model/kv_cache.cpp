@@ -20,8 +20,12 @@ KvCache::KvCache(const ModelConfig& config, size_t capacity, DType type)
       kv_heads_(config.kv_heads),
       head_dim_(config.head_dim),
       capacity_(capacity) {
-  if (type != DType::kF16 && type != DType::kF32) {
-    throw Error("key-value cache: type ", Info(type).name, " is not supported, f16 or f32 is needed");
+  if (type != DType::kF16 && type != DType::kF32 && type != DType::kQ8_0) {
+    throw Error("key-value cache: type ", Info(type).name, " is not supported; f16, f32 and q8_0 are");
+  }
+  if (head_dim_ % Info(type).block_elements != 0) {
+    throw Error("key-value cache: heads of ", head_dim_, " cannot be stored as ", Info(type).name,
+                ", which has blocks of ", Info(type).block_elements);
   }
   if (capacity == 0 || capacity > kLongestContext) {
     throw Error("key-value cache: a context of ", capacity, " tokens was asked for, 1 to ", kLongestContext,

@@ -15,8 +15,9 @@ namespace addend {
 // belongs to position p. One head's rows are contiguous, so that attention reads them as one stream.
 class KvCache {
  public:
-  // type: kF16 (the default: half the memory and traffic of floats) or kF32 (exact); other types are an
-  // Error. Memory is reserved at once and used as it fills; Error when the system refuses it.
+  // type: kF16 (the default: half the memory and traffic of floats), kQ8_0 (about half of that; head_dim must
+  // be a multiple of 32) or kF32 (exact); other types are an Error. Memory is reserved at once and used as it
+  // fills; Error when the system refuses it.
   KvCache(const ModelConfig& config, size_t capacity, DType type = DType::kF16);
 
   DType type() const { return type_; }
@@ -36,13 +37,13 @@ class KvCache {
              std::span<const float> values);  // kv_size
   void Advance(size_t count);
 
-  // Of one head, for attention. T: uint16_t for kF16, float for kF32; positions not stored yet are
-  // unspecified.
+  // Of one head, for attention. T: float for kF32, uint16_t for kF16, ggml::BlockQ8_0 for kQ8_0; positions
+  // not stored yet are unspecified.
   template <typename T>
   KvHead<T> Head(size_t block, size_t kv_head) const {
     return {.keys = reinterpret_cast<const T*>(Rows(block, kv_head, Part::kKeys)),
             .values = reinterpret_cast<const T*>(Rows(block, kv_head, Part::kValues)),
-            .stride = head_dim_,
+            .stride = BytesOf(type_, head_dim_) / sizeof(T),
             .head_dim = head_dim_};
   }
 

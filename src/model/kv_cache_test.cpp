@@ -56,6 +56,28 @@ TEST(KvCache, HalfPrecisionRounds) {
   EXPECT_EQ(cache.Head<uint16_t>(0, 1).values[2], FloatToHalf(5));
 }
 
+TEST(KvCache, BlocksOfEightBits) {
+  ModelConfig config = Config();
+  config.head_dim = 64;
+  KvCache cache(config, 3, DType::kQ8_0);
+  EXPECT_EQ(cache.bytes(), 2u * 2 * 2 * 3 * 2 * 34);
+  std::vector<float> row(128);
+  for (size_t i = 0; i < row.size(); ++i) row[i] = static_cast<float>(i) - 64;
+  cache.Store(1, 2, row, row);
+  const KvHead<ggml::BlockQ8_0> head = cache.Head<ggml::BlockQ8_0>(1, 1);
+  EXPECT_EQ(head.stride, 2u);
+  const ggml::BlockQ8_0& last = head.keys[2 * head.stride + 1];
+  EXPECT_EQ(last.q[31], 127);
+  EXPECT_NEAR(HalfToFloat(last.d) * 127, 63, 0.05);
+}
+
+TEST(KvCache, RefusesTypesThatCannotBe) {
+  EXPECT_THAT([] { KvCache(Config(), 4, DType::kQ4_0); },
+              ThrowsMessage<Error>(HasSubstr("q4_0 is not supported")));
+  EXPECT_THAT([] { KvCache(Config(), 4, DType::kQ8_0); },
+              ThrowsMessage<Error>(HasSubstr("heads of 3 cannot be stored as q8_0, which has blocks of 32")));
+}
+
 TEST(KvCache, FillsUpAndIsCutBack) {
   KvCache cache(Config(), 4);
   cache.CheckRoom(4);

@@ -28,8 +28,10 @@ StoredMatrix WithKernel(const StoredMatrix& w, ThreadPool& pool) {
   return StoredMatrix(DType::kF16, w.rows(), w.cols(), std::move(decoded));
 }
 
-std::variant<StoredMatrix, PackedFactors> MakeRunnable(const Linear& linear, ThreadPool& pool) {
-  if (const auto* factored = std::get_if<FactoredWeight>(&linear.weight)) return PackedFactors(*factored);
+std::variant<StoredMatrix, PackedFactors> MakeRunnable(const Linear& linear, WeightMemory& memory,
+                                                       ThreadPool& pool) {
+  if (const auto* factored = std::get_if<FactoredWeight>(&linear.weight))
+    return PackedFactors(*factored, memory);
   return WithKernel(std::get<StoredMatrix>(linear.weight), pool);
 }
 
@@ -61,8 +63,8 @@ void DenseProduct(const StoredMatrix& w, ConstMatrixView x, MatrixView y, Thread
 
 }  // namespace
 
-RunnableLinear::RunnableLinear(const Linear& linear, ThreadPool& pool)
-    : weight_(MakeRunnable(linear, pool)), bias_(linear.bias) {}
+RunnableLinear::RunnableLinear(const Linear& linear, WeightMemory& memory, ThreadPool& pool)
+    : weight_(MakeRunnable(linear, memory, pool)), bias_(linear.bias) {}
 
 size_t RunnableLinear::outputs() const {
   if (const auto* factors = std::get_if<PackedFactors>(&weight_)) return factors->outputs();

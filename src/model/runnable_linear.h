@@ -16,7 +16,8 @@ namespace addend {
 // them.
 class RunnableLinear {
  public:
-  RunnableLinear(const Linear& linear, ThreadPool& pool);
+  // `memory`: for what is repacked.
+  RunnableLinear(const Linear& linear, WeightMemory& memory, ThreadPool& pool);
 
   size_t outputs() const;
   size_t inputs() const;

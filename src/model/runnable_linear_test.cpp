@@ -38,13 +38,14 @@ constexpr size_t kTokens[] = {1, 3, 8, 9, 65};
 
 TEST(RunnableLinear, DenseWeightsOfEveryType) {
   ThreadPool pool(2);
+  WeightMemory memory;
   for (const size_t outputs : {1, 130, 515}) {  // one tile, two, and four of unequal size
     const Matrix weight = RandomMatrix(outputs, 64, 1);
     const std::vector<float> bias(outputs, 0.25f);
     for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ5_1, DType::kQ5_0,
                              DType::kQ4_1, DType::kQ4_0}) {
       const Linear linear{StoredMatrix::FromFloats(weight, type), bias};
-      const RunnableLinear runnable(linear, pool);
+      const RunnableLinear runnable(linear, memory, pool);
       EXPECT_EQ(runnable.outputs(), outputs);
       EXPECT_EQ(runnable.inputs(), 64u);
       for (const size_t tokens : kTokens) {
@@ -60,13 +61,14 @@ TEST(RunnableLinear, DenseWeightsOfEveryType) {
 // Decoded to F16, which holds these values exactly.
 TEST(RunnableLinear, DenseTypesWithoutAKernel) {
   ThreadPool pool(1);
+  WeightMemory memory;
   // A Q6_K block of 256: low nibbles 3 and 12, high bits 0, all 16 scales 2, and d = 0.5.
   std::vector<std::byte> block(128, std::byte{0xc3});
   block.resize(128 + 64, std::byte{0});
   block.resize(128 + 64 + 16, std::byte{2});
   block.insert(block.end(), {std::byte{0x00}, std::byte{0x38}});
   const StoredMatrix stored(DType::kQ6_K, 1, 256, block);
-  const RunnableLinear runnable(Linear{stored, {}}, pool);
+  const RunnableLinear runnable(Linear{stored, {}}, memory, pool);
   Matrix x(1, 256), y(1, 1);
   for (size_t c = 0; c < 256; ++c) x(0, c) = c % 128 < 64 ? 1 : 3;
   runnable.Apply(x, y, pool, Precision::kNear);
@@ -76,6 +78,7 @@ TEST(RunnableLinear, DenseTypesWithoutAKernel) {
 
 TEST(RunnableLinear, FactoredWeights) {
   ThreadPool pool(2);
+  WeightMemory memory;
   Rng rng(3);
   FactoredWeight factors{SignMatrix::FromDense(RandomMatrix(70, 33, 4)),
                          SignMatrix::FromDense(RandomMatrix(33, 50, 5)), std::vector<float>(70),
@@ -84,7 +87,7 @@ TEST(RunnableLinear, FactoredWeights) {
     for (float& value : *scale) value = static_cast<float>(0.5 + rng.Uniform());
   }
   const std::vector<float> bias(70, -1);
-  const RunnableLinear runnable(Linear{factors, bias}, pool);
+  const RunnableLinear runnable(Linear{factors, bias}, memory, pool);
   const Matrix weight = factors.ToDense();
   for (const size_t tokens : kTokens) {
     const Matrix x = RandomMatrix(tokens, 50, 6);

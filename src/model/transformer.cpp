@@ -15,18 +15,21 @@ constexpr size_t kBatchRows = 512;
 
 // Queries of a prompt that attend together, so that many threads share a long one.
 constexpr size_t kAttentionRows = 64;
+// Products of fewer multiply-adds run side by side: dividing each of them among the threads would cost more
+// in hand-offs than it brings.
+constexpr size_t kSmallProduct = size_t{1} << 22;
 
 }  // namespace
 
-Transformer::RunnableBlock::RunnableBlock(const Block& block, ThreadPool& pool)
+Transformer::RunnableBlock::RunnableBlock(const Block& block, WeightMemory& memory, ThreadPool& pool)
     : norms(block),
-      q(block[LinearKind::kQ], pool),
-      k(block[LinearKind::kK], pool),
-      v(block[LinearKind::kV], pool),
-      o(block[LinearKind::kO], pool),
-      gate(block[LinearKind::kGate], pool),
-      up(block[LinearKind::kUp], pool),
-      down(block[LinearKind::kDown], pool) {}
+      q(block[LinearKind::kQ], memory, pool),
+      k(block[LinearKind::kK], memory, pool),
+      v(block[LinearKind::kV], memory, pool),
+      o(block[LinearKind::kO], memory, pool),
+      gate(block[LinearKind::kGate], memory, pool),
+      up(block[LinearKind::kUp], memory, pool),
+      down(block[LinearKind::kDown], memory, pool) {}
 
 Transformer::Transformer(const Model& model, ThreadPool& pool, Precision precision)
     : model_(model),
@@ -34,12 +37,12 @@ Transformer::Transformer(const Model& model, ThreadPool& pool, Precision precisi
       pool_(pool),
       precision_(precision),
       embedding_(model.embedding),
-      head_(model.HeadMatrix(), pool),
+      head_(model.HeadMatrix(), weights_, pool),
       rope_(config_, RopeKind::kFull),
       sliding_rope_(config_, RopeKind::kSliding) {
   blocks_.resize(model.blocks.size());
   pool.For(blocks_.size(),
-           [&](size_t i) { blocks_[i] = std::make_unique<RunnableBlock>(model.blocks[i], pool); });
+           [&](size_t i) { blocks_[i] = std::make_unique<RunnableBlock>(model.blocks[i], weights_, pool); });
 }
 
 void Transformer::Forward(std::span<const TokenId> tokens, KvCache& cache, LogitRows rows, Matrix& logits) {
@@ -131,7 +134,7 @@ void Transformer::ForwardBlock(size_t index, std::span<const Run> runs) {
   }
   RotateAndStore(index, runs);
   Attend(index, runs);
-  Apply(Operation::kOutput, block.o, attended_, update_);
+  Apply(Operation::kOutput, attended_, {{block.o, update_}});
   AddUpdate(block.norms.post_attention_norm);
 
   Norm(stream_, block.norms.feed_forward_norm, normed_);
@@ -140,9 +143,7 @@ void Transformer::ForwardBlock(size_t index, std::span<const Run> runs) {
 }
 
 void Transformer::ProjectQueriesKeysValues(const RunnableBlock& block) {
-  Apply(Operation::kQueriesKeysValues, block.q, normed_, q_);
-  Apply(Operation::kQueriesKeysValues, block.k, normed_, k_);
-  Apply(Operation::kQueriesKeysValues, block.v, normed_, v_);
+  Apply(Operation::kQueriesKeysValues, normed_, {{block.q, q_}, {block.k, k_}, {block.v, v_}});
 }
 
 void Transformer::NormHeads(std::span<const float> gain, Matrix& rows) {
@@ -168,10 +169,15 @@ void Transformer::Attend(size_t index, std::span<const Run> runs) {
   const OperationTimer timer(times_, Operation::kAttention);
   attended_.Reshape(q_.rows(), q_.cols());
   for (const Run& run : runs) {
-    if (run.cache->type() == DType::kF32) {
-      AttendRun<float>(index, run);
-    } else {
-      AttendRun<uint16_t>(index, run);
+    switch (run.cache->type()) {
+      case DType::kF32:
+        AttendRun<float>(index, run);
+        break;
+      case DType::kQ8_0:
+        AttendRun<ggml::BlockQ8_0>(index, run);
+        break;
+      default:
+        AttendRun<uint16_t>(index, run);
     }
   }
 }
@@ -197,10 +203,9 @@ void Transformer::AttendRun(size_t index, const Run& run) {
 
 // update = down(activation(gate(x)) * up(x))
 void Transformer::FeedForward(const RunnableBlock& block) {
-  Apply(Operation::kGateUp, block.gate, normed_, gate_);
-  Apply(Operation::kGateUp, block.up, normed_, up_);
+  Apply(Operation::kGateUp, normed_, {{block.gate, gate_}, {block.up, up_}});
   MultiplyByGate();
-  Apply(Operation::kDown, block.down, gate_, update_);
+  Apply(Operation::kDown, gate_, {{block.down, update_}});
 }
 
 void Transformer::MultiplyByGate() {
@@ -215,10 +220,22 @@ void Transformer::AddUpdate(std::span<const float> post_norm) {
   pool_.For(stream_.rows(), [&](size_t r) { Axpy(1, update_.Row(r), stream_.Row(r)); });
 }
 
-void Transformer::Apply(Operation operation, const RunnableLinear& linear, const Matrix& x, Matrix& y) {
+void Transformer::Apply(Operation operation, const Matrix& x, std::initializer_list<Product> products) {
   const OperationTimer timer(times_, operation);
-  y.Reshape(x.rows(), linear.outputs());
-  linear.Apply(x, y, pool_, precision_);
+  size_t most = 0;  // multiply-adds of one product
+  for (const Product& product : products) {
+    product.y.Reshape(x.rows(), product.linear.outputs());
+    most = std::max(most, x.rows() * x.cols() * product.linear.outputs());
+  }
+  const auto apply = [&](size_t i) {
+    const Product& product = products.begin()[i];
+    product.linear.Apply(x, product.y, pool_, precision_);
+  };
+  if (most < kSmallProduct) {
+    pool_.For(products.size(), apply);
+  } else {
+    for (size_t i = 0; i < products.size(); ++i) apply(i);
+  }
 }
 
 void Transformer::Norm(ConstMatrixView x, std::span<const float> gain, MatrixView y) {

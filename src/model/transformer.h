@@ -53,7 +53,7 @@ class Transformer {
 
  private:
   struct RunnableBlock {
-    RunnableBlock(const Block& block, ThreadPool& pool);
+    RunnableBlock(const Block& block, WeightMemory& memory, ThreadPool& pool);
     const Block& norms;
     RunnableLinear q, k, v, o, gate, up, down;
   };
@@ -78,7 +78,11 @@ class Transformer {
   void MultiplyByGate();
   void AddUpdate(std::span<const float> post_norm);
 
-  void Apply(Operation operation, const RunnableLinear& linear, const Matrix& x, Matrix& y);
+  struct Product {
+    const RunnableLinear& linear;
+    Matrix& y;
+  };
+  void Apply(Operation operation, const Matrix& x, std::initializer_list<Product> products);
   void Norm(ConstMatrixView x, std::span<const float> gain, MatrixView y);
 
   const Model& model_;
@@ -86,6 +90,7 @@ class Transformer {
   ThreadPool& pool_;
   const Precision precision_;
   OperationTimes* times_ = nullptr;
+  WeightMemory weights_;
   std::vector<std::unique_ptr<const RunnableBlock>> blocks_;
   RunnableEmbedding embedding_;
   RunnableLinear head_;
