@@ -74,8 +74,8 @@ struct LanguageModel::State {
   // The model's own template is parsed when it is first needed: one that is broken is no reason not to go on
   // from texts.
   const ChatPrompt& Chat() {
-    if (!chat) WithContext(origin, [&] { chat.emplace(tokenizer); });
-    return *chat;
+    if (chat) return *chat;
+    return *WithContext(origin, [&] { return &chat.emplace(tokenizer); });
   }
 
   Written Write(std::span<const TokenId> prompt, const WriteOptions& options, const WriteSink& sink) {
@@ -108,6 +108,7 @@ Written LanguageModel::Continue(std::string_view text, const WriteOptions& optio
 Written LanguageModel::Answer(const std::vector<Message>& messages, const WriteOptions& options,
                               const WriteSink& sink) {
   std::vector<ChatMessage> conversation;
+  conversation.reserve(messages.size());
   for (const Message& message : messages) {
     conversation.push_back({.role = message.role, .content = message.content});
   }
