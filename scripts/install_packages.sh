@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that addend is built with. Asks for nothing; does nothing when all are there.
 #   scripts/install_packages.sh          what a build needs
+#   scripts/install_packages.sh --package   also what `cpack -G DEB` needs
 #   scripts/install_packages.sh --test   also what the tests and checks of scripts/test.sh need
 #   scripts/install_packages.sh --print-libraries   installs nothing: the libraries that a build links
 set -euo pipefail
@@ -8,9 +9,12 @@ libraries=(libopenblas-dev nlohmann-json3-dev libcli11-dev libpcre2-dev libutf8p
            libcpp-httplib-dev)
 [ "${1:-}" != --print-libraries ] || { echo "${libraries[@]}"; exit; }
 packages=(cmake g++ ninja-build pkg-config "${libraries[@]}" python3 python3-pip unzip)
+if [ "${1:-}" = --package ] || [ "${1:-}" = --test ]; then
+  packages+=(dpkg-dev file)
+fi
 if [ "${1:-}" = --test ]; then
   packages+=(clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev libgtest-dev libgmock-dev libbenchmark-dev ccache npm
-             python3-venv chromium fonts-dejavu-core g++-aarch64-linux-gnu qemu-user)
+             zsh man-db mandoc lintian python3-venv chromium fonts-dejavu-core g++-aarch64-linux-gnu qemu-user)
 fi
 
 missing=()

@@ -245,8 +245,9 @@ CommandRun SetUpBench(CLI::App& app) {
   app.option_defaults()->group("Model");
   AddModel(app, arguments->model, "any model: compressed, GGUF or Hugging Face folder")->required(false);
   SyntheticOptions& synthetic = arguments->synthetic;
-  AddText(app, "--shape", arguments->shape,
-          "measure random weights in this shape: " + ShapeNames() + ", or the path of a config.json");
+  OfferChoices(AddText(app, "--shape", arguments->shape,
+                       "measure random weights in the shape of a config.json (its path), or of these"),
+               ShapeNames());
   AddNumber(app, "-b,--bits", synthetic.bits, {0.01, 16}, "--shape: bits per weight of the linear layers");
   AddChoice(app, "--embedding-type", synthetic.embedding,
             {{"q8_0", DType::kQ8_0}, {"q4_0", DType::kQ4_0}, {"f16", DType::kF16}},

@@ -136,7 +136,7 @@ CommandRun SetUpChat(CLI::App& app) {
   AddCommonOptions(app, arguments->common);
   AddFlag(app, "--no-stats", arguments->no_statistics, "no statistics behind the answers");
   app.footer(
-      "Each line is a message; /help tells the rest. Without a terminal: the same.\n"
+      "Each line is a message; /help tells the rest. Without a terminal: the same.\n\n"
       "Examples:\n"
       "  addend chat model.gguf --system \"Answer in one sentence.\"\n"
       "  addend chat model.gguf --no-stats < questions.txt > answers.txt");

@@ -19,8 +19,17 @@ std::span<const Command> Commands() {
       {"export", "MODEL -o OUT [options]", "write a dense model that other programs run", SetUpExport},
       {"tokenize", "MODEL TEXT [options]", "turn text into the model's token ids", SetUpTokenize},
       {"selftest", "[options]", "check every kernel that this CPU runs", SetUpSelftest},
+      {"completions", "bash|zsh", "print what lets a shell complete command lines", SetUpCompletions},
+      {"documents", "FOLDER", "write the manual pages and completions that are installed", SetUpDocuments,
+       /*hidden=*/true},
   };
   return kCommands;
+}
+
+CommandRun SetUp(const Command& command, CLI::App& app) {
+  CommandRun run = command.set_up(app);
+  app.set_help_flag("-h,--help", "show this help; [x] is the default")->group("General");
+  return run;
 }
 
 }  // namespace addend

@@ -18,9 +18,12 @@ struct Command {
   std::string_view summary;    // one line
   // Describes the command's options to `app`, and returns what runs with them.
   CommandRun (*set_up)(CLI::App& app);
+  bool hidden = false;  // not for users: no help lists it
 };
 
 std::span<const Command> Commands();  // in the order of the help
+// All options, --help included.
+CommandRun SetUp(const Command& command, CLI::App& app);
 
 CommandRun SetUpCompress(CLI::App& app);
 CommandRun SetUpRefine(CLI::App& app);
@@ -34,5 +37,7 @@ CommandRun SetUpCompare(CLI::App& app);
 CommandRun SetUpExport(CLI::App& app);
 CommandRun SetUpTokenize(CLI::App& app);
 CommandRun SetUpSelftest(CLI::App& app);
+CommandRun SetUpCompletions(CLI::App& app);
+CommandRun SetUpDocuments(CLI::App& app);
 
 }  // namespace addend

@@ -57,14 +57,17 @@ CommandRun SetUpCompress(CLI::App& app) {
                           ->default_str("q8_0");
   AddNumber(app, "--embedding-bits", options.embedding_bits, {kMinBits, kMaxBits}, "factored, not of a type")
       ->excludes(type);
-  AddChoice(app, "--method", options.method, MethodChoices(), "see below");
+  AddChoice(app, "--method", options.method, MethodChoices(), "of factorization");
 
   app.option_defaults()->group("Calibration and tuning");
   AddTuningOptions(app, *arguments);
 
   AddReportOptions(app, *arguments);
   AddFlag(app, "--dry-run", arguments->dry_run, "only print the plan: size, time, memory");
-  app.footer(MethodList() + "\n\nExample: addend compress model.f16.gguf --bits 1.5 -o model.gguf");
+  app.footer(MethodList() +
+             "\n\nExamples:\n"
+             "  addend compress model.f16.gguf --bits 1.5 -o model.gguf\n"
+             "  addend compress FOLDER --size 30MB -o m.gguf --calibration *.txt --dry-run");
   return [arguments] {
     if (arguments->options.file_bytes && arguments->options.allocation == AllocationPolicy::kChannels)
       throw UsageError("--size: goes with --allocation marginal or uniform only");

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/format.h"
 #include "base/version.h"
-#include "cli/output.h"
 
 namespace addend {
 namespace {
@@ -42,57 +42,51 @@ std::string Row(std::string left, const std::string& text) {
   return left + Wrapped(text, kTextColumn) + "\n";
 }
 
-// "MODEL or -m, --model PATH", "--bits N", "--json"
-std::string OptionNames(const CLI::Option& option) {
-  std::string names;
-  const auto add = [&](const std::string& name) { names += (names.empty() ? "" : ", ") + name; };
-  if (option.get_positional()) add(option.get_name(/*positional=*/true));
-  for (const std::string& name : option.get_snames()) add("-" + name);
-  for (const std::string& name : option.get_lnames()) add("--" + name);
-  const bool takes_value = option.get_items_expected_max() > 0;
-  if (takes_value && option.nonpositional()) names += " " + option.get_type_name();
+// "MODEL, -m, --model PATH", "--bits N", "--json"
+std::string OptionNames(const OptionText& option) {
+  std::string names = option.positional;
+  for (const std::string& name : option.names) names += (names.empty() ? "" : ", ") + name;
+  if (!option.value.empty() && !option.names.empty()) names += " " + option.value;
   return names;
 }
 
-std::string Description(const CLI::Option& option) {
-  const std::string value = option.get_default_str();
-  return option.get_description() + (value.empty() ? "" : " [" + value + "]");
+std::string Description(const OptionText& option) {
+  std::string text = option.description;
+  if (!option.choices.empty()) text += ": " + Joined(option.choices);
+  if (!option.default_value.empty()) text += " [" + option.default_value + "]";
+  return text;
+}
+
+std::string Examples(const std::vector<std::string>& lines) {
+  std::string text = "\nExamples:\n";
+  for (const std::string& line : lines) text += "  " + line + "\n";
+  return text;
 }
 
 }  // namespace
 
 std::string ProgramHelp() {
-  std::string text = Wrapped(
-      "addend compresses language models of the Llama family to 0.5-2.5 bits per weight by Double Binary "
-      "Factorization, and runs them on CPUs.",
-      0);
+  std::string text = Wrapped("addend " + std::string(kProgramSummary), 0);
   text += "\n\nUsage: addend COMMAND [arguments]\n\nCommands:\n";
-  for (const Command& command : Commands())
-    text += Row(std::string(command.name), std::string(command.summary));
+  for (const Command& command : Commands()) {
+    if (!command.hidden) text += Row(std::string(command.name), std::string(command.summary));
+  }
   text += "\n";
   text += Row("COMMAND --help", "what a command takes");
   text += Row("--version", std::string("prints the version: ") + kVersion);
-  text += "\nExit codes: 0 done, 1 an error, 2 wrong usage, 130 interrupted.\n";
-  text +=
-      "\nExamples:\n"
-      "  addend compress SmolLM2-135M-Instruct --bits 1.0 -o model.gguf\n"
-      "  addend chat model.gguf\n"
-      "  addend run model.gguf -p \"The capital of France is\"\n";
-  return text;
+  text += "\nExit codes: " + std::string(kExitCodes) + ".\n";
+  return text + Examples(ProgramExamples());
 }
 
-std::string CommandHelp(const Command& command, const CLI::App& app) {
-  std::string text = "addend " + std::string(command.name) + ": " + std::string(command.summary) + "\n\n";
-  text += "Usage: addend " + std::string(command.name) + " " + std::string(command.arguments) + "\n";
-  for (const std::string& group : app.get_groups()) {
-    text += "\n" + group + ":\n";
-    const auto in_group = [&](const CLI::Option* option) { return option->get_group() == group; };
-    for (const CLI::Option* option : app.get_options(in_group)) {
-      text += Row(OptionNames(*option), Description(*option));
-    }
+std::string CommandHelp(const CommandText& command) {
+  std::string text = "addend " + command.name + ": " + command.summary + "\n\n";
+  text += "Usage: addend " + command.name + " " + command.arguments + "\n";
+  for (const OptionGroup& group : command.groups) {
+    text += "\n" + group.name + ":\n";
+    for (const OptionText& option : group.options) text += Row(OptionNames(option), Description(option));
   }
-  if (!app.get_footer().empty()) text += "\n" + app.get_footer() + "\n";
-  return text;
+  if (!command.notes.empty()) text += "\n" + command.notes + "\n";
+  return text + Examples(command.examples);
 }
 
 }  // namespace addend

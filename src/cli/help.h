@@ -2,11 +2,11 @@
 #pragma once
 #include <string>
 
-#include "cli/commands.h"
+#include "cli/command_text.h"
 
 namespace addend {
 
 std::string ProgramHelp();
-std::string CommandHelp(const Command& command, const CLI::App& app);
+std::string CommandHelp(const CommandText& command);
 
 }  // namespace addend

@@ -28,7 +28,7 @@ const Command& FindCommand(const std::string& name) {
   std::vector<std::string> names;
   for (const Command& command : Commands()) {
     if (command.name == name) return command;
-    names.emplace_back(command.name);
+    if (!command.hidden) names.emplace_back(command.name);
   }
   throw UsageError("there is no command '", name, "'", DidYouMean(name, names), " (see addend --help)");
 }
@@ -66,15 +66,14 @@ std::string ParseProblem(const CLI::App& app, const CLI::ParseError& error) {
 
 void RunCommand(const Command& command, std::vector<std::string> arguments) {
   const std::string name(command.name);
-  CLI::App app(std::string(command.summary), name);
-  const CommandRun run = command.set_up(app);
-  app.set_help_flag("-h,--help", "show this help; [x] is the default")->group("General");
+  CLI::App app;
+  const CommandRun run = SetUp(command, app);
   try {
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
     app.parse(arguments);
     run();
   } catch (const CLI::CallForHelp&) {
-    Print(CommandHelp(command, app));
+    Print(CommandHelp(Describe(command)));
   } catch (const CLI::ParseError& error) {
     throw UsageError(name, ": ", ParseProblem(app, error), " (see addend ", name, " --help)");
   } catch (const UsageError& error) {

@@ -31,9 +31,10 @@ Progress CommonOptions::ConsoleProgress() const {
 
 void AddTargetOption(CLI::App& app) {
   const auto force = [](const std::string& name) { AsUsage([&] { ForceTarget(name); }); };
-  app.add_option_function<std::string>("--target", force, "kernels: " + RunnableTargetNames())
-      ->type_name("NAME")
-      ->default_str("best");
+  CLI::Option* target = app.add_option_function<std::string>("--target", force, "kernels")
+                            ->type_name("NAME")
+                            ->default_str("best");
+  OfferChoices(target, TargetNames());
 }
 
 void AddCommonOptions(CLI::App& app, CommonOptions& options) {
@@ -99,6 +100,30 @@ CLI::Option* AddText(CLI::App& app, const std::string& names, std::optional<std:
       .add_option_function<std::string>(
           names, [&value](const std::string& text) { value = text; }, help)
       ->type_name("TEXT");
+}
+
+// CLI11 keeps them where it keeps what it checks itself: as the description of a validator, which it puts
+// behind the type: "NAME:bash, zsh".
+CLI::Option* OfferChoices(CLI::Option* option, const std::vector<std::string>& choices) {
+  const auto accept = [](const std::string&) { return std::string(); };
+  return option->check(CLI::Validator(accept, Joined(choices), "choices"));
+}
+
+std::vector<std::string> ChoicesOf(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  std::vector<std::string> choices;
+  constexpr std::string_view kBetween = ", ";
+  for (size_t at = type.find(':'); at != type.npos;) {
+    const size_t begin = at + (choices.empty() ? 1 : kBetween.size());
+    at = type.find(kBetween, begin);
+    choices.push_back(type.substr(begin, at - begin));
+  }
+  return choices;
+}
+
+std::string ValueName(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  return type.substr(0, type.find(':'));
 }
 
 std::string TextSource::Read() const {

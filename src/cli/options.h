@@ -64,6 +64,11 @@ CLI::Option* AddJson(CLI::App& app, bool& json);  // --json, for PrintResult
 CLI::Option* AddText(CLI::App& app, const std::string& names, std::optional<std::string>& value,
                      const std::string& help);
 
+// Names what a value may be, for the help and for completions. Checks nothing: that is the reader's work.
+CLI::Option* OfferChoices(CLI::Option* option, const std::vector<std::string>& choices);
+std::vector<std::string> ChoicesOf(const CLI::Option& option);  // empty: none were offered
+std::string ValueName(const CLI::Option& option);               // "PATH", "N", ...
+
 // A text, given as an argument or as a file with -f ("-" = standard input).
 struct TextSource {
   std::optional<std::string> text;
@@ -149,7 +154,10 @@ CLI::Option* AddChoiceInto(CLI::App& app, const std::string& names, Value& value
     }
     throw UsageError(names, ": '", text, "' is not one of ", list);
   };
-  return app.add_option_function<std::string>(names, parse, help + ": " + list)->type_name("NAME");
+  CLI::Option* option = app.add_option_function<std::string>(names, parse, help)->type_name("NAME");
+  std::vector<std::string> offered;
+  for (const auto& [name, choice] : choices) offered.push_back(name);
+  return OfferChoices(option, offered);
 }
 
 // One of a few names, or none.

@@ -97,11 +97,11 @@ void Run(const Arguments& arguments) {
 CommandRun SetUpSelftest(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   app.option_defaults()->group("General");
-  AddText(app, "--target", arguments->target, "only these kernels: " + RunnableTargetNames())
-      ->type_name("NAME");
+  OfferChoices(AddText(app, "--target", arguments->target, "only these kernels")->type_name("NAME"),
+               TargetNames());
   AddJson(app, arguments->json);
   app.footer(
-      "The exit code is 1 when a check fails.\n\nExample:\n"
+      "The exit code is 1 when a check fails.\n\nExamples:\n"
       "  addend selftest --target scalar");
   return [arguments] { Run(*arguments); };
 }

@@ -9,6 +9,7 @@
 
 #include "base/interrupt.h"
 #include "cli/commands.h"
+#include "cli/generate_options.h"
 #include "cli/output.h"
 #include "serve/http_server.h"
 
@@ -124,8 +125,7 @@ CommandRun SetUpServe(CLI::App& app) {
   app.option_defaults()->group("Model");
   AddModel(app, arguments->model, "any model: compressed, GGUF or Hugging Face folder");
   AddText(app, "--alias", arguments->alias, "the model's name for clients; the file's if not given");
-  AddText(app, "--chat-template", arguments->chat_template,
-          "a built-in chat template (chatml, llama3, ...) in place of the model's");
+  AddTemplateOption(app, arguments->chat_template);
 
   app.option_defaults()->group("Network");
   app.add_option("--host", arguments->host, "the address to listen on; 0.0.0.0 = all of this machine")

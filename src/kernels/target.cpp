@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <vector>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -78,6 +77,12 @@ std::string_view Name(Target target) {
 
 std::string_view Remark(Target target) {
   return RowOf(target).remark;
+}
+
+std::vector<std::string> TargetNames() {
+  std::vector<std::string> names;
+  for (const Row& row : kTargets) names.emplace_back(row.name);
+  return names;
 }
 
 std::span<const Target> RunnableTargets() {

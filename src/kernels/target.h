@@ -3,6 +3,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace addend {
 
@@ -11,6 +12,7 @@ enum class Target { kScalar, kSse41, kAvx2, kAvx512, kNeon };
 std::string_view Name(Target target);    // "scalar", "sse41", ...: what `--target` takes
 std::string_view Remark(Target target);  // "" or, for people, why it is slow
 
+std::vector<std::string> TargetNames();     // of all that this program holds, best first
 std::span<const Target> RunnableTargets();  // best first; always ends with kScalar
 std::string RunnableTargetNames();          // "avx2, sse41, scalar"
 Target CurrentTarget();                     // the best one, or what ForceTarget said

@@ -122,15 +122,17 @@ class Filler {
 
 }  // namespace
 
-std::string ShapeNames() {
-  return Joined(kShapes, &Shape::name);
+std::vector<std::string> ShapeNames() {
+  std::vector<std::string> names;
+  for (const Shape& shape : kShapes) names.emplace_back(shape.name);
+  return names;
 }
 
 ModelConfig ShapeNamed(std::string_view name) {
   for (const Shape& shape : kShapes) {
     if (shape.name == name) return ConfigOf(shape);
   }
-  throw Error("'", name, "' is not the name of a shape; known are ", ShapeNames());
+  throw Error("'", name, "' is not the name of a shape; known are ", Joined(kShapes, &Shape::name));
 }
 
 ModelConfig ShapeFromConfig(const Path& config_json) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/file.h"
 #include "base/threads.h"
@@ -13,7 +14,7 @@ namespace addend {
 // The shape of a known model, "llama-2-7b" for example. Throws Error listing the names when there is none of
 // that name.
 ModelConfig ShapeNamed(std::string_view name);
-std::string ShapeNames();  // "smollm2-135m, llama-2-7b, ..."
+std::vector<std::string> ShapeNames();  // "smollm2-135m", "llama-2-7b", ...
 // That of the model that a config.json (Hugging Face) describes; its weights need not be there.
 ModelConfig ShapeFromConfig(const Path& config_json);
 

@@ -9,6 +9,7 @@ import os
 import pathlib
 import pty
 import random
+import re
 import resource
 import shutil
 import signal
@@ -24,7 +25,8 @@ from terminal import Terminal
 
 HERE = pathlib.Path(__file__).resolve().parent
 ADDEND = None  # the program, from the command line
-COMMANDS = ["compress", "run", "chat", "serve", "eval", "bench", "inspect", "compare", "export", "tokenize", "selftest"]
+COMMANDS = ["compress", "refine", "run", "chat", "serve", "eval", "bench", "inspect", "compare", "export", "tokenize", "selftest",
+            "completions"]
 
 
 def addend(*arguments, **options):
@@ -213,7 +215,8 @@ class Usage(CliTest):
                 result = self.assert_done(addend(*arguments))
                 self.assertEqual(result.stderr, b"")
                 lines = result.stdout.decode().splitlines()
-                self.assertLessEqual(len(lines), 45)
+                self.assertLessEqual(len(lines), 48)
+                self.assertTrue(lines[lines.index("Examples:") + 1].startswith("  addend "), lines)
                 self.assertLess(max(map(len, lines)), 80, max(lines, key=len))
                 self.assertIn("Usage: addend ", result.stdout.decode())
 
@@ -222,6 +225,7 @@ class Usage(CliTest):
         self.assertEqual(addend("help").stdout, addend("-h").stdout)
         for command in COMMANDS:
             self.assertIn(f"\n  {command} ", addend("--help").stdout.decode())
+        self.assertNotIn("documents", addend("--help").stdout.decode())
         self.assertIn("130 interrupted", addend("--help").stdout.decode())
 
     def test_version(self):
@@ -276,6 +280,174 @@ class Usage(CliTest):
     def test_list_that_takes_the_model(self):
         arguments = ["compress", "--calibration", "a.txt", self.model, "-o", "x.gguf"]
         self.assert_fails(addend(*arguments), 2, "MODEL is required; --calibration may have taken it")
+
+
+class ShellTest(CliTest):
+    """What a shell completes, in a real one: all candidates are put into the line, which is then printed."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for name in ("model one.gguf", "model-two.gguf", "notes.txt"):
+            (cls.folder / name).touch()
+
+    def start_shell(self, *arguments):
+        path = f"{pathlib.Path(ADDEND).resolve().parent}:{os.environ['PATH']}"
+        terminal = Terminal([shutil.which(arguments[0]), *arguments[1:]],
+                            {"PATH": path, "PS1": "ready> ", "HISTFILE": "", "INPUTRC": "/dev/null", "HOME": str(self.folder)})
+        self.addCleanup(terminal.__exit__)
+        terminal.expect_prompt("ready> ")
+        self.run_line(terminal, f"cd '{self.folder}'")
+        return terminal
+
+    def run_line(self, terminal, line):
+        terminal.type(line + "\r")
+        terminal.expect_prompt("ready> ")
+
+    def candidates(self, line):
+        """The words after `addend`, where the cursor stood behind the last."""
+        self.terminal.type(line + self.complete_all)
+        self.terminal.type("\x01printf '<%s>' begin \x05 end\r")
+        said = self.terminal.expect("<end>")
+        self.terminal.expect_prompt("ready> ")
+        said = said[said.rindex("<begin>"):]
+        return said.removeprefix("<begin><addend><").removesuffix("><end>").split("><")
+
+    def check_candidates(self):
+        commands = self.candidates("addend ")
+        for command in COMMANDS:
+            self.assertIn(command, commands)
+        self.assertNotIn("documents", commands)
+        self.assertEqual(self.candidates("addend comp"), ["compare", "completions", "compress"])
+        self.assertEqual(self.candidates("addend help sel"), ["help", "selftest"])
+        self.assertEqual(self.candidates("addend completions "), ["completions", "bash", "zsh"])
+
+        self.assertEqual(self.candidates("addend compress --eff"), ["compress", "--effort"])
+        self.assertEqual(sorted(self.candidates("addend compress --effort ")), ["--effort", "best", "compress", "default", "fast"])
+        self.assertEqual(self.candidates("addend compress --effort d"), ["compress", "--effort", "default"])
+        self.assertEqual(self.candidates("addend compress m.gguf --bits 1 --keep"),
+                         ["compress", "m.gguf", "--bits", "1", "--keep-work"])
+        self.assertEqual(self.candidates("addend compress --effort=d"), ["compress", "--effort=default"])
+        self.assertEqual(self.candidates("addend bench --shape lla"),
+                         ["bench", "--shape", "llama-2-7b", "llama-3-8b", "llama-3.2-1b"])
+
+        files = ["model one.gguf", "model-two.gguf"]
+        self.assertEqual(self.candidates("addend run mod"), ["run", *files])
+        self.assertEqual(self.candidates("addend run -m mod"), ["run", "-m", *files])
+        self.assertEqual(self.candidates("addend eval model-two.gguf --file no"), ["eval", "model-two.gguf", "--file", "notes.txt"])
+        self.assertEqual(self.candidates("addend compress --calibration notes.txt no"),
+                         ["compress", "--calibration", "notes.txt", "notes.txt"])
+        # A value that only the user knows is not a file.
+        self.assertEqual(self.candidates("addend compress --bits no"), ["compress", "--bits", "no"])
+
+    def check_every_long_option(self):
+        for command in COMMANDS:
+            with self.subTest(command):
+                help_text = addend(command, "--help").stdout.decode()
+                options = set(re.findall(r"^  (?:\S+, )*(--[\w-]+)", help_text, re.M))
+                self.assertIn("--help", options)
+                self.assertLessEqual(options, set(self.candidates(f"addend {command} --")))
+
+
+@unittest.skipUnless(shutil.which("bash"), "no bash")
+class Bash(ShellTest):
+    complete_all = "\x1b*"
+
+    def setUp(self):
+        self.terminal = self.start_shell("bash", "--norc", "--noprofile", "-i")
+        self.run_line(self.terminal, "set +o history")
+        self.run_line(self.terminal, "bind 'set enable-bracketed-paste off'; source <(addend completions bash)")
+
+    def test_candidates(self):
+        self.check_candidates()
+
+    def test_every_long_option(self):
+        self.check_every_long_option()
+
+    def test_syntax(self):
+        script = self.assert_done(addend("completions", "bash")).stdout
+        self.assertEqual(subprocess.run(["bash", "-n"], input=script, capture_output=True).stderr, b"")
+
+
+@unittest.skipUnless(shutil.which("zsh"), "no zsh")
+class Zsh(ShellTest):
+    complete_all = "\x18a"
+
+    def setUp(self):
+        self.terminal = self.start_shell("zsh", "-f", "-i")
+        for line in ["unsetopt prompt_cr prompt_sp zle_bracketed_paste; unset zle_bracketed_paste; bindkey -e",
+                     "autoload -Uz compinit; compinit -u -D; zle -C every complete-word _generic; bindkey '^Xa' every",
+                     "zstyle ':completion:every:*' completer _all_matches _complete; zstyle ':completion:every:*' insert yes",
+                     "source <(addend completions zsh)"]:
+            self.run_line(self.terminal, line)
+
+    def test_candidates(self):
+        self.check_candidates()
+
+    def test_every_long_option(self):
+        self.check_every_long_option()
+
+    def test_as_a_function_of_fpath(self):
+        folder = self.folder / "functions"
+        folder.mkdir()
+        (folder / "_addend").write_bytes(addend("completions", "zsh").stdout)
+        self.terminal = self.start_shell("zsh", "-f", "-i")
+        for line in ["unsetopt prompt_cr prompt_sp; unset zle_bracketed_paste; bindkey -e; fpath=(functions $fpath)",
+                     "autoload -Uz compinit; compinit -u -D; zle -C every complete-word _generic; bindkey '^Xa' every",
+                     "zstyle ':completion:every:*' completer _all_matches _complete; zstyle ':completion:every:*' insert yes"]:
+            self.run_line(self.terminal, line)
+        for _ in range(2):  # the first call loads the file, later ones run what it defined
+            self.assertEqual(self.candidates("addend help sel"), ["help", "selftest"])
+
+
+class Manual(CliTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        addend("documents", cls.folder / "documents")
+        cls.pages = sorted((cls.folder / "documents/man1").iterdir())
+
+    def test_a_page_for_each_command(self):
+        self.assertEqual([page.name for page in self.pages],
+                         sorted(["addend.1", *(f"addend-{command}.1" for command in COMMANDS)]))
+
+    def test_structure(self):
+        for page in self.pages:
+            with self.subTest(page.name):
+                lines = page.read_text("ascii").splitlines()
+                self.assertEqual([line for line in lines if line.startswith(("'", " "))], [])
+                known = (".TH ", ".SH ", ".SS ", ".TP", ".PP", ".nf", ".fi", ".RS 4", ".RE", ".br", '.\\" ')
+                for line in lines:
+                    self.assertTrue(not line.startswith(".") or line.startswith(known), line)
+                    # Every backslash begins an escape that is meant.
+                    self.assertIsNone(re.search(r"\\(?!f[BIR]|-|e|&|%|\((aq|ga|ha|ti)|\")", line), line)
+                for part in ("NAME", "SYNOPSIS", "DESCRIPTION", "EXAMPLES", "EXIT STATUS", "SEE ALSO"):
+                    self.assertIn(f".SH {part}", lines)
+
+    @unittest.skipUnless(shutil.which("man"), "no man")
+    def test_man_shows_what_the_help_says(self):
+        for page in self.pages:
+            with self.subTest(page.name):
+                shown = subprocess.run(["man", "--warnings=all", "--nh", "--nj", "-E", "ascii", "-P", "cat", "-l", page],
+                                       capture_output=True, env=os.environ | {"MANWIDTH": "100", "MANROFFOPT": "", "LC_ALL": "C"})
+                self.assertEqual((shown.returncode, shown.stderr), (0, b""))
+                self.assertLessEqual(max(map(len, shown.stdout.decode().splitlines())), 100)
+                text = re.sub(r".\x08", "", shown.stdout.decode())
+                command = page.stem.removeprefix("addend").removeprefix("-")
+                help_text = addend(*filter(None, [command]), "--help").stdout.decode()
+                for line in help_text[help_text.index("Examples:\n"):].splitlines()[1:]:
+                    self.assertIn(line.strip(), text)
+                said = " ".join(text.split())
+                for row in re.split(r"\n(?=\S|  \S|\n)", help_text[help_text.index("\n\n"):help_text.index("Examples:")]):
+                    if row.startswith("  ") and "COMMAND --help" not in row and "--version" not in row:
+                        for words in re.split(r" {2,}|\n +", row.strip()):
+                            self.assertIn(" ".join(words.split()), said)
+
+    @unittest.skipUnless(shutil.which("mandoc"), "no mandoc")
+    def test_mandoc_agrees(self):
+        for page in self.pages:
+            said = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True).stdout
+            self.assertEqual([line for line in said.splitlines() if "missing date" not in line], [])
 
 
 class Output(CliTest):

@@ -381,10 +381,10 @@ class Stopping(unittest.TestCase):
 
     def test_wrong_usage(self):
         for options in (["--port", "70000"], ["--parallel", "0"], ["--api-key", ""], ["--timeout", "soon"],
-                        ["--max-body", "-1"], ["--host"]):
+                        ["--max-body", "-1"], ["--host"], ["--chat-template", "none-such"]):
             result = subprocess.run([ADDEND, "serve", self.model, *options], capture_output=True, timeout=LONG)
             self.assertEqual(result.returncode, 2, (options, result.stderr))
-        for options in (["--chat-template", "none-such"], ["--host", "no.such.host.invalid"],
+        for options in (["--host", "no.such.host.invalid"],
                         ["--api-key-file", self.folder / "none"]):
             result = subprocess.run([ADDEND, "serve", self.model, *options], capture_output=True, timeout=LONG)
             self.assertEqual(result.returncode, 1, (options, result.stderr))
