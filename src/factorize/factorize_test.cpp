@@ -165,13 +165,19 @@ TEST(Factorize, TheOutputCorrelationLowersWhatOutputsDoTogether) {
 
 // Table of algorithms measured for this project: relative error of the published ADMM at 1 bit on a large
 // Gaussian 0.338, of "dbf" 0.330. Small matrices pay more for their scales; the order must hold.
-TEST(Factorize, DbfBeatsThePublishedAdmmOnAGaussian) {
-  const Matrix weight = RandomMatrix(192, 256, 5);
-  const size_t rank = RankForBits(192, 256, 1.0);
-  const double dbf = Factorized({weight, {}, {}, {}}, rank, Effort::kDefault).weighted_error;
-  const double admm = Factorized({weight, {}, {}, {}}, rank, Effort::kDefault, "dbf-admm").weighted_error;
-  EXPECT_LT(dbf, 0.985 * admm);
-  EXPECT_GT(dbf, 0.25) << "below the rate-distortion bound of a Gaussian";
+// The mean over a few: of one small matrix, the last bits of the library's products decide about a percent.
+TEST(Factorize, DbfBeatsThePublishedAdmmOnGaussians) {
+  double dbf = 0, admm = 0;
+  constexpr uint64_t kSeeds[] = {5, 6, 7, 8};
+  for (const uint64_t seed : kSeeds) {
+    const Matrix weight = RandomMatrix(192, 256, seed);
+    const size_t rank = RankForBits(192, 256, 1.0);
+    const double error = Factorized({weight, {}, {}, {}}, rank, Effort::kDefault).weighted_error;
+    EXPECT_GT(error, 0.25) << "below the rate-distortion bound of a Gaussian";
+    dbf += error;
+    admm += Factorized({weight, {}, {}, {}}, rank, Effort::kDefault, "dbf-admm").weighted_error;
+  }
+  EXPECT_LT(dbf, 0.99 * admm);
 }
 
 TEST(Factorize, IsTheSameForAnyNumberOfThreadsAndDependsOnTheSeed) {
