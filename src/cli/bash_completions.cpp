@@ -6,15 +6,7 @@ namespace addend {
 namespace {
 
 std::string Spaced(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
-
-std::string Pattern(const OptionText& option) {
-  std::string pattern;
-  for (const std::string& name : option.names) pattern += (pattern.empty() ? "" : "|") + name;
-  return pattern;
+  return Joined(words, {}, " ");
 }
 
 // What may stand for a value, as a statement of the script; one that only the user knows: none.
@@ -29,7 +21,7 @@ std::string CommandCase(const CommandText& command) {
   for (const OptionText& option : command.AllOptions()) {
     names.insert(names.end(), option.names.begin(), option.names.end());
     if (!option.value.empty() && !option.names.empty())
-      cases += "          " + Pattern(option) + ") " + Offer(option) + " ;;\n";
+      cases += "          " + Joined(option.names, {}, "|") + ") " + Offer(option) + " ;;\n";
     if (!option.positional.empty() && values == ":") values = Offer(option);
   }
   return "      " + command.name + ")\n        case $before in\n" + cases +

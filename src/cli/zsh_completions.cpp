@@ -1,3 +1,4 @@
+#include "base/format.h"
 #include "cli/command_text.h"
 #include "cli/completions.h"
 
@@ -25,26 +26,20 @@ std::string Escaped(const std::string& text) {
 std::string ValueSpec(const std::string& name, const OptionText& option) {
   std::string spec = ":" + Escaped(name) + ":";
   if (option.takes_path()) return spec + "_files";
-  std::string choices;
-  for (const std::string& choice : option.choices) choices += (choices.empty() ? "" : " ") + choice;
-  return spec + (choices.empty() ? " " : "(" + choices + ")");
+  return spec + (option.choices.empty() ? " " : "(" + Joined(option.choices, {}, " ") + ")");
 }
 
 // One argument of _arguments for each name of an option, and one for its place without a name.
 std::vector<std::string> OptionSpecs(const OptionText& option, size_t& position) {
   std::vector<std::string> specs;
-  std::string others;  // what the option rules out: itself
-  for (const std::string& name : option.names) others += name + " ";
-  std::string place;
+  std::vector<std::string> itself = option.names;  // what the option rules out
   if (!option.positional.empty()) {
-    place = option.list ? "*" : std::to_string(++position);
-    others += place;
+    const std::string place = option.list ? "*" : std::to_string(++position);
+    itself.push_back(place);
     specs.push_back(place + ValueSpec(option.positional, option));
-  } else if (!others.empty()) {
-    others.pop_back();
   }
   for (const std::string& name : option.names) {
-    std::string spec = option.repeats ? "*" : "(" + others + ")";
+    std::string spec = option.repeats ? "*" : "(" + Joined(itself, {}, " ") + ")";
     spec += name;
     if (!option.value.empty()) spec += name.starts_with("--") ? "=" : "+";
     spec += "[" + Escaped(option.description) + "]";
@@ -72,9 +67,9 @@ std::string CommandCase(const CommandText& command) {
 }  // namespace
 
 std::string ZshCompletions() {
-  std::string names, described, cases;
-  for (const CommandText& command : DescribeCommands()) {
-    names += (names.empty() ? "" : " ") + command.name;
+  const std::vector<CommandText> commands = DescribeCommands();
+  std::string described, cases;
+  for (const CommandText& command : commands) {
     described += "        " + Quoted(command.name + ":" + Escaped(command.summary)) + "\n";
     cases += CommandCase(command);
   }
@@ -102,7 +97,7 @@ std::string ZshCompletions() {
          "      case $line[1] in\n"
          "        help)\n"
          "          _arguments '1:command:(" +
-         names + ")' ;;\n" + cases +
+         Joined(commands, &CommandText::name, " ") + ")' ;;\n" + cases +
          "      esac ;;\n"
          "  esac\n"
          "}\n"
