@@ -1460,6 +1460,17 @@ class Bench(CliTest):
         self.assertIn(b"target scalar is very slow", self.assert_done(slow).stdout)
         self.assert_fails(addend("bench", self.model, "-t", "1,x"), 2, "'x'")
 
+    def test_behind_a_context(self):
+        args = ("bench", self.model, "-p", "8", "-n", "4", "-d", "600", "-r", "1", "-t", "1")
+        tests = [row["test"] for row in self.assert_json(addend(*args, "--kv-type", "f32", "--json"))["tests"]]
+        self.assertEqual(tests, ["pp8 @ d600", "tg4 @ d600"])
+        self.assertIn("| tg4 @ d600 |", self.assert_done(addend(*args)).stdout.decode())
+
+    def test_blocks_need_heads_to_fit(self):
+        for command in (["bench"], ["run", "-p", "x", "-n", "2"], ["eval", "-f", self.model / "config.json", "-c", "16"]):
+            result = addend(command[0], self.model, *command[1:], "--kv-type", "q8_0")
+            self.assert_fails(result, 1, "heads of 16 cannot be stored as q8_0")
+
     def test_memory_and_profile(self):
         args = ("bench", self.model, "-p", "4", "-n", "4", "-r", "1", "-t", "1", "--profile")
         prompt, decode = self.assert_json(addend(*args, "--json"))["tests"]
