@@ -53,6 +53,11 @@ cmake --build --preset sanitize
 step "tests with sanitizers"
 ctest --preset sanitize -j "$(nproc)"
 
+step "threads, with ThreadSanitizer"
+cmake --preset tsan >/dev/null
+cmake --build --preset tsan
+for test in base generate; do build/tsan/${test}_test --gtest_brief=1; done
+
 step "fuzz the parsers for a short while"
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz
