@@ -353,7 +353,7 @@ class Stopping(unittest.TestCase):
         with Server(self.model, "-c", "100000", "--drain", "60s") as server:
             connection = server.connect()
             self.addCleanup(connection.close)
-            connection.request("POST", "/v1/completions", json.dumps(GREEDY | {"max_tokens": 10000, "stream": True}))
+            connection.request("POST", "/v1/completions", json.dumps(GREEDY | {"max_tokens": 4000, "stream": True}))
             server.await_metric("addend_slots_busy", 1)
             server.process.send_signal(signal.SIGTERM)
             self.assertEqual(events(connection.getresponse())[-1], "[DONE]")
