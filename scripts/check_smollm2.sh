@@ -10,12 +10,13 @@ trap 'rm -rf "$work"' EXIT
 
 "$addend" selftest
 # Enough English for a few sequences; what it says does not matter here.
-man_text=$work/text.txt
-cat /usr/share/common-licenses/{GPL-3,LGPL-3,Apache-2.0,MPL-2.0} >"$man_text"
-"$addend" compress "$model" -o "$work/small.gguf" --bits 0.5 --effort fast --calibration "$man_text" \
+seen=$work/seen.txt unseen=$work/unseen.txt
+cat /usr/share/common-licenses/{GPL-3,LGPL-3} >"$seen"
+cat /usr/share/common-licenses/{Apache-2.0,MPL-2.0} >"$unseen"
+"$addend" compress "$model" -o "$work/small.gguf" --bits 0.5 --effort fast --calibration "$seen" \
   --calibration-sequences 4 --calibration-length 128 --distill-steps 3
 "$addend" inspect "$work/small.gguf"
-"$addend" eval "$work/small.gguf" -f "$man_text" -n 2048 --reference "$model"
+"$addend" eval "$work/small.gguf" -f "$unseen" -n 2048 --reference "$model"
 "$addend" run "$work/small.gguf" -p "The meaning of life is" -n 16 --temp 0
 "$addend" run "$model" -p "Gravity is" -n 33 --temp 0 | grep -F "a fundamental concept in physics that describes the"
 
