@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/format.h"
+
 namespace addend {
 namespace {
 
@@ -42,6 +44,11 @@ void DescribeFooter(const std::string& footer, CommandText& text) {
 }
 
 }  // namespace
+
+std::string OptionText::Explanation() const {
+  return description + (choices.empty() ? "" : ": " + Joined(choices)) +
+         (default_value.empty() ? "" : " [" + default_value + "]");
+}
 
 std::vector<OptionText> CommandText::AllOptions() const {
   std::vector<OptionText> options;

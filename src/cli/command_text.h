@@ -20,6 +20,7 @@ struct OptionText {
   bool list = false;                 // "PATH...": takes all that follow
 
   bool takes_path() const { return value.starts_with("PATH"); }
+  std::string Explanation() const;  // the description, the choices and the default
 };
 
 struct OptionGroup {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/format.h"
 #include "base/version.h"
 
 namespace addend {
@@ -50,13 +49,6 @@ std::string OptionNames(const OptionText& option) {
   return names;
 }
 
-std::string Description(const OptionText& option) {
-  std::string text = option.description;
-  if (!option.choices.empty()) text += ": " + Joined(option.choices);
-  if (!option.default_value.empty()) text += " [" + option.default_value + "]";
-  return text;
-}
-
 std::string Examples(const std::vector<std::string>& lines) {
   std::string text = "\nExamples:\n";
   for (const std::string& line : lines) text += "  " + line + "\n";
@@ -83,7 +75,7 @@ std::string CommandHelp(const CommandText& command) {
   text += "Usage: addend " + command.name + " " + command.arguments + "\n";
   for (const OptionGroup& group : command.groups) {
     text += "\n" + group.name + ":\n";
-    for (const OptionText& option : group.options) text += Row(OptionNames(option), Description(option));
+    for (const OptionText& option : group.options) text += Row(OptionNames(option), option.Explanation());
   }
   if (!command.notes.empty()) text += "\n" + command.notes + "\n";
   return text + Examples(command.examples);

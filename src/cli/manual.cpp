@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 
-#include "base/format.h"
 #include "base/version.h"
 
 namespace addend {
@@ -113,10 +112,7 @@ std::string Option(const OptionText& option) {
   if (!option.positional.empty()) add(Italic(option.positional));
   for (const std::string& name : option.names) add(Bold(name));
   if (!option.value.empty() && !option.names.empty()) names += " " + Italic(option.value);
-  std::string text = option.description;
-  if (!option.choices.empty()) text += ": " + Joined(option.choices);
-  if (!option.default_value.empty()) text += " [" + option.default_value + "]";
-  return ".TP\n" + names + "\n" + Roff(text) + "\n";
+  return ".TP\n" + names + "\n" + Roff(option.Explanation()) + "\n";
 }
 
 // "continue a text" -> "Continue a text."
