@@ -12,8 +12,10 @@ import sys
 import tempfile
 import unittest
 
-TESTS = pathlib.Path(__file__).resolve().parent.parent
-ROOT = TESTS.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.append(str(ROOT / "tests/serve"))
+from server_test import make_model
+
 BUILD = None  # the build folder, from the command line
 
 
@@ -29,15 +31,6 @@ def cache_value(name):
         if line.startswith(name + ":"):
             return line.split("=", 1)[1]
     raise KeyError(name)
-
-
-def make_model(folder):
-    """The tiny model with a tokenizer."""
-    model = folder / "tiny"
-    shutil.copytree(TESTS / "golden/tiny_models/llama", model)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(TESTS / "cli" / name, model)
-    return model
 
 
 class InstallTest(unittest.TestCase):
