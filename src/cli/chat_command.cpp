@@ -1,7 +1,6 @@
 // `addend chat MODEL`
 #include <unistd.h>
 
-#include <algorithm>
 #include <memory>
 
 #include "base/interrupt.h"
@@ -14,9 +13,6 @@
 namespace addend {
 namespace {
 
-// Models know of contexts that no small machine has the memory for.
-constexpr size_t kLongestDefaultContext = 8192;
-
 struct Arguments {
   Path model, conversation;
   std::optional<std::string> system, chat_template;
@@ -25,11 +21,6 @@ struct Arguments {
   bool no_history = false, no_statistics = false;
   CommonOptions common;
 };
-
-size_t ContextFor(const Arguments& arguments, const ModelConfig& config) {
-  if (arguments.generate.context > 0) return arguments.generate.context;
-  return std::min(config.context, kLongestDefaultContext);
-}
 
 // What to go on from.
 std::vector<ChatMessage> LoadMessages(const Arguments& arguments) {
@@ -82,7 +73,7 @@ void Run(Arguments& arguments) {
   ChatPrompt prompt =
       WithContext(arguments.model.string(), [&] { return ChatPrompt(tokenizer, arguments.chat_template); });
   const Model model = LoadCheckedModel(arguments.model);
-  const size_t context = ContextFor(arguments, model.config);
+  const size_t context = ContextOrDefault(arguments.generate.context, model.config);
   if (!arguments.common.quiet) NoteLongContext(context, model.config.context);
   ThreadPool pool(arguments.common.threads);
   Transformer transformer(model, pool);

@@ -1,5 +1,4 @@
 // `addend serve MODEL`
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -18,8 +17,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// By default: memory follows it, and few need more.
-constexpr size_t kUsualContext = 8192;
 // Beside those that wait for an answer: for questions that are answered at once.
 constexpr size_t kSpareConnections = 16;
 
@@ -93,7 +90,7 @@ void Run(Arguments& arguments) {
   CatchInterrupts();
   const Model model = LoadCheckedModel(arguments.model);
   const Tokenizer tokenizer = LoadTokenizer(arguments.model);
-  if (arguments.batch.context == 0) arguments.batch.context = std::min(model.config.context, kUsualContext);
+  arguments.batch.context = ContextOrDefault(arguments.batch.context, model.config);
   if (!arguments.common.quiet) NoteLongContext(arguments.batch.context, model.config.context);
   ThreadPool pool(arguments.common.threads);
   Transformer transformer(model, pool);
@@ -137,8 +134,9 @@ CommandRun SetUpServe(CLI::App& app) {
 
   app.option_defaults()->group("Limits");
   AddNumber(app, "--parallel", arguments->batch.slots, {1, 256}, "answers written side by side");
-  AddNumber(app, "-c,--ctx-size", arguments->batch.context, {0, 1 << 28},
-            "tokens of prompt and answer, for each; 0 = the model's, at most 8192");
+  AddNumber(
+      app, "-c,--ctx-size", arguments->batch.context, {0, 1 << 28},
+      Format("tokens of prompt and answer, for each; 0 = the model's, at most %zu", kLongestDefaultContext));
   AddKvType(app, arguments->batch.kv_type);
   AddNumber(app, "--queue", arguments->batch.queue, {0, 512}, "requests that may wait; others get a 429");
   AddDuration(app, "--receive-timeout", arguments->receive_timeout, "for a request to arrive [30s]");

@@ -1,6 +1,7 @@
 // A cache of keys and values that knows whose tokens it holds, so that a text that begins like the last one
 // only costs what is new.
 #pragma once
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -8,6 +9,13 @@
 #include "tokenizer/token.h"
 
 namespace addend {
+
+// Models know of contexts that no small machine has the memory for, and few need more.
+inline constexpr size_t kLongestDefaultContext = 8192;
+// What `asked` tokens of context stand for: 0 = the model's own, but no more than that.
+inline size_t ContextOrDefault(size_t asked, const ModelConfig& config) {
+  return asked > 0 ? asked : std::min(config.context, kLongestDefaultContext);
+}
 
 class CachedSequence {
  public:

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
@@ -14,17 +13,10 @@
 namespace addend {
 namespace {
 
-// Models know of contexts that no small machine has the memory for.
-constexpr size_t kLongestDefaultContext = 8192;
-
 Model LoadChecked(const Path& path) {
   Model model = LoadModel(path);
   CheckFinite(model);
   return model;
-}
-
-size_t ContextFor(const LoadOptions& options, const ModelConfig& config) {
-  return options.context > 0 ? options.context : std::min(config.context, kLongestDefaultContext);
 }
 
 GenerateOptions ToGenerateOptions(const WriteOptions& options) {
@@ -67,7 +59,7 @@ struct LanguageModel::State {
         tokenizer(LoadTokenizer(path)),
         pool(options.threads),
         transformer(model, pool),
-        session(transformer, tokenizer, ContextFor(options, model.config)) {
+        session(transformer, tokenizer, ContextOrDefault(options.context, model.config)) {
     if (!options.chat_template.empty()) chat.emplace(tokenizer, options.chat_template);
   }
 
