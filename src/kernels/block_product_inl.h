@@ -100,11 +100,4 @@ ADDEND_TARGET void BlockRows(const std::byte* rows, const ActivationDigits& x, M
   }
 }
 
-template <typename Block>
-constexpr BlockKernel kBlockKernel = {BlockRows<Block>, Numbers<Block>::kCentre};
-
-const BlockKernels kBlockKernels = {kBlockKernel<ggml::BlockQ8_0>, kBlockKernel<ggml::BlockQ5_1>,
-                                    kBlockKernel<ggml::BlockQ5_0>, kBlockKernel<ggml::BlockQ4_1>,
-                                    kBlockKernel<ggml::BlockQ4_0>};
-
 }  // namespace addend::ADDEND_SIMD

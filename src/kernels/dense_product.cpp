@@ -11,45 +11,26 @@ namespace {
 // A hand-off to another thread costs about a microsecond; this much takes ten or more from memory.
 constexpr size_t kTaskBytes = size_t{1} << 18;
 
-DenseKernel KernelFor(DType type) {
+// Null: there are none.
+const DenseKernels* KernelsFor(DType type) {
   const SimdKernels& kernels = SimdKernelsFor(CurrentTarget());
   switch (type) {
     case DType::kF32:
-      return kernels.dense_f32;
+      return &kernels.dense_f32;
     case DType::kF16:
-      return kernels.dense_f16;
+      return &kernels.dense_f16;
     case DType::kBF16:
-      return kernels.dense_bf16;
+      return &kernels.dense_bf16;
     case DType::kQ8_0:
-      return kernels.dense_q8_0;
+      return &kernels.dense_q8_0;
     case DType::kQ5_1:
-      return kernels.dense_q5_1;
+      return &kernels.dense_q5_1;
     case DType::kQ5_0:
-      return kernels.dense_q5_0;
+      return &kernels.dense_q5_0;
     case DType::kQ4_1:
-      return kernels.dense_q4_1;
+      return &kernels.dense_q4_1;
     case DType::kQ4_0:
-      return kernels.dense_q4_0;
-    default:
-      return nullptr;
-  }
-}
-
-// Null: the type has none, or the target.
-const BlockKernel* BlockKernelFor(DType type) {
-  const BlockKernels* const kernels = BlockKernelsFor(CurrentTarget());
-  if (kernels == nullptr) return nullptr;
-  switch (type) {
-    case DType::kQ8_0:
-      return &kernels->q8_0;
-    case DType::kQ5_1:
-      return &kernels->q5_1;
-    case DType::kQ5_0:
-      return &kernels->q5_0;
-    case DType::kQ4_1:
-      return &kernels->q4_1;
-    case DType::kQ4_0:
-      return &kernels->q4_0;
+      return &kernels.dense_q4_0;
     default:
       return nullptr;
   }
@@ -73,7 +54,7 @@ void Check(const StoredRows& w, ConstMatrixView x, ConstMatrixView y) {
 }  // namespace
 
 bool HasDenseKernel(DType type) {
-  return KernelFor(type) != nullptr;
+  return KernelsFor(type) != nullptr;
 }
 
 void DenseProductFew(const StoredRows& w, ConstMatrixView x, MatrixView y, ThreadPool& pool,
@@ -89,13 +70,12 @@ void DenseProductFew(const StoredRows& w, ConstMatrixView x, MatrixView y, Threa
       multiply(w.bytes.data() + first * row_bytes, y.Cols(first, count));
     });
   };
-  const BlockKernel* const block_kernel = precision == Precision::kNear ? BlockKernelFor(w.type) : nullptr;
-  if (block_kernel == nullptr) {
-    const DenseKernel kernel = KernelFor(w.type);
-    for_tasks([&](const std::byte* rows, MatrixView outputs) { kernel(rows, x, outputs); });
+  const DenseKernels& kernels = *KernelsFor(w.type);
+  if (precision == Precision::kNear && kernels.near != nullptr) {
+    const ActivationDigits digits(x, kernels.centre);
+    for_tasks([&](const std::byte* rows, MatrixView outputs) { kernels.near(rows, digits, outputs); });
   } else {
-    const ActivationDigits digits(x, block_kernel->centre);
-    for_tasks([&](const std::byte* rows, MatrixView outputs) { block_kernel->rows(rows, digits, outputs); });
+    for_tasks([&](const std::byte* rows, MatrixView outputs) { kernels.exact(rows, x, outputs); });
   }
 }
 

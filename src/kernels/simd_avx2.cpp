@@ -3,6 +3,4 @@
 #include "kernels/simd_avx2.h"
 
 #include "kernels/simd_inl.h"
-// After it: the table's type.
-#include "kernels/block_product_inl.h"
 #endif

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #define ADDEND_SIMD avx2
+#define ADDEND_MULTIPLIES_BYTES  // it has what block_product_inl.h needs
 // On functions, not on files: see simd_avx512.h.
 #define ADDEND_TARGET __attribute__((target("avx2,fma,f16c,bmi2")))
 

@@ -7,6 +7,7 @@
 #include "kernels/intrinsics.h"
 
 #define ADDEND_SIMD avx512
+#define ADDEND_MULTIPLIES_BYTES  // it has what block_product_inl.h needs
 // Set on functions, not on files: with -mavx512f for a whole file, an inline std:: function compiled in it
 // could be the copy that the linker keeps for every caller.
 #define ADDEND_TARGET \

@@ -6,8 +6,20 @@
 #include "kernels/dense_product_inl.h"
 #include "kernels/simd_kernels.h"
 #include "kernels/vector_ops_inl.h"
+#if defined(ADDEND_MULTIPLIES_BYTES)
+#include "kernels/block_product_inl.h"
+#endif
 
 namespace addend::ADDEND_SIMD {
+
+template <typename Decoded, typename Block>
+constexpr DenseKernels Blocks() {
+#if defined(ADDEND_MULTIPLIES_BYTES)
+  return {DenseBlocks<Decoded>, BlockRows<Block>, Numbers<Block>::kCentre};
+#else
+  return {DenseBlocks<Decoded>};
+#endif
+}
 
 const SimdKernels kSimdKernels = {
     RmsNorm,
@@ -19,14 +31,14 @@ const SimdKernels kSimdKernels = {
     Dot,
     Axpy,
     Scale,
-    DensePlain<F32Row>,
-    DensePlain<F16Row>,
-    DensePlain<BF16Row>,
-    DenseBlocks<Q8_0Block>,
-    DenseBlocks<Q5_1Block>,
-    DenseBlocks<Q5_0Block>,
-    DenseBlocks<Q4_1Block>,
-    DenseBlocks<Q4_0Block>,
+    {DensePlain<F32Row>},
+    {DensePlain<F16Row>},
+    {DensePlain<BF16Row>},
+    Blocks<Q8_0Block, ggml::BlockQ8_0>(),
+    Blocks<Q5_1Block, ggml::BlockQ5_1>(),
+    Blocks<Q5_0Block, ggml::BlockQ5_0>(),
+    Blocks<Q4_1Block, ggml::BlockQ4_1>(),
+    Blocks<Q4_0Block, ggml::BlockQ4_0>(),
     Attention<float>,
     Attention<uint16_t>,
     Attention<ggml::BlockQ8_0>,

@@ -20,17 +20,4 @@ const SimdKernels& SimdKernelsFor(Target target) {
   }
 }
 
-const BlockKernels* BlockKernelsFor(Target target) {
-  switch (target) {
-#if defined(__x86_64__)
-    case Target::kAvx512:
-      return &avx512::kBlockKernels;
-    case Target::kAvx2:
-      return &avx2::kBlockKernels;
-#endif
-    default:
-      return nullptr;
-  }
-}
-
 }  // namespace addend

@@ -11,16 +11,13 @@
 
 namespace addend {
 
-// y(t, r) = row r of w . x.Row(t), for y.cols rows that follow each other at `rows`.
-using DenseKernel = void (*)(const std::byte* rows, ConstMatrixView x, MatrixView y);
-
-// The same from activations in digits.
-struct BlockKernel {
-  void (*rows)(const std::byte* rows, const ActivationDigits& x, MatrixView y);
-  int centre;  // for ActivationDigits
-};
-struct BlockKernels {
-  BlockKernel q8_0, q5_1, q5_0, q4_1, q4_0;
+// How rows of one type are multiplied: y(t, r) = row r of w . x.Row(t), for y.cols rows that follow each
+// other at `rows`.
+struct DenseKernels {
+  void (*exact)(const std::byte* rows, ConstMatrixView x, MatrixView y);
+  // From activations in digits; null for plain types, and on targets that do not multiply bytes.
+  void (*near)(const std::byte* rows, const ActivationDigits& x, MatrixView y) = nullptr;
+  int centre = 0;  // for ActivationDigits
 };
 
 // Pointers and lengths as the spans of vector_ops.h.
@@ -35,8 +32,8 @@ struct SimdKernels {
   void (*axpy)(float alpha, const float* x, size_t n, float* y);
   void (*scale)(float alpha, float* values, size_t n);
 
-  DenseKernel dense_f32, dense_f16, dense_bf16;
-  DenseKernel dense_q8_0, dense_q5_1, dense_q5_0, dense_q4_1, dense_q4_0;
+  DenseKernels dense_f32, dense_f16, dense_bf16;
+  DenseKernels dense_q8_0, dense_q5_1, dense_q5_0, dense_q4_1, dense_q4_0;
 
   template <typename T>
   using AttentionKernel = void (*)(const KvHead<T>&, ConstMatrixView, size_t, const AttentionOptions&,
@@ -47,7 +44,6 @@ struct SimdKernels {
 };
 
 const SimdKernels& SimdKernelsFor(Target target);
-const BlockKernels* BlockKernelsFor(Target target);  // null: it has none
 
 namespace scalar {
 extern const SimdKernels kSimdKernels;
@@ -58,11 +54,9 @@ extern const SimdKernels kSimdKernels;
 }
 namespace avx2 {
 extern const SimdKernels kSimdKernels;
-extern const BlockKernels kBlockKernels;
 }  // namespace avx2
 namespace avx512 {
 extern const SimdKernels kSimdKernels;
-extern const BlockKernels kBlockKernels;
 }  // namespace avx512
 #elif defined(__aarch64__)
 namespace neon {
