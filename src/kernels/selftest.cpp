@@ -111,6 +111,7 @@ double CheckSignExact(Target target) {
 
 double CheckFactors(Target target) {
   ThreadPool pool(1);
+  WeightMemory memory;
   Rng rng(3);
   double worst = 0;
   for (const SignCase& c : kSignCases) {
@@ -120,7 +121,7 @@ double CheckFactors(Target target) {
                                    NormalVector(rank, rng), NormalVector(c.cols, rng)};
     const Matrix x = Activations(c.tokens, c.cols, rng);
     Matrix y(c.tokens, c.rows);
-    PackedFactors(weight, target).Apply(x, y, pool);
+    PackedFactors(weight, memory, target).Apply(x, y, pool);
     std::vector<double> norms;
     for (size_t t = 0; t < c.tokens; ++t) {
       std::vector<float> scaled(x.Row(t).begin(), x.Row(t).end());
@@ -293,11 +294,13 @@ double CheckAttention(Target target) {
     size_t head_dim, heads, first, tokens, window;
     float softcap;
   };
-  // One token; a prompt; a prompt behind a cache; windows shorter and longer than a tile of the cache.
-  constexpr std::array kCases = {Case{64, 3, 0, 1, 0, 0},    Case{64, 3, 200, 1, 0, 0},
-                                 Case{64, 3, 0, 70, 0, 0},   Case{8, 2, 5, 33, 0, 0},
-                                 Case{80, 1, 130, 9, 0, 50}, Case{16, 2, 100, 40, 17, 0},
-                                 Case{5, 1, 64, 1, 100, 2},  Case{96, 2, 100, 40, 17, 2}};
+  // One token; a prompt; a prompt behind a cache; windows shorter and longer than a tile of the cache; query
+  // rows as many as are multiplied together, some more, and as many as still count as few.
+  constexpr std::array kCases = {
+      Case{64, 3, 0, 1, 0, 0},   Case{64, 3, 200, 1, 0, 0},  Case{96, 4, 100, 1, 0, 0},
+      Case{40, 7, 70, 1, 30, 0}, Case{32, 2, 130, 4, 0, 2},  Case{64, 3, 0, 70, 0, 0},
+      Case{8, 2, 5, 33, 0, 0},   Case{80, 1, 130, 9, 0, 50}, Case{16, 2, 100, 40, 17, 0},
+      Case{5, 1, 64, 1, 100, 2}, Case{96, 2, 100, 40, 17, 2}};
   ForceTarget(Name(target));
   Rng rng(11);
   double worst = 0;

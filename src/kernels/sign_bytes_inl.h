@@ -134,7 +134,8 @@ ADDEND_TARGET void BuildTables(const float* x, size_t blocks, uint8_t* tables) {
   }
 }
 
-ADDEND_TARGET void Few(const uint8_t* tile, size_t blocks, const uint8_t* tables, float* y) {
+ADDEND_TARGET void Few(const uint8_t* tile, size_t blocks, const uint8_t* tables, const float* scales,
+                       float* y) {
   Floats result[kRowTile / kWidth] = {};
   for (size_t first = 0; first < blocks; first += kScaleBlocks) {
     const size_t end = std::min(blocks, first + kScaleBlocks);
@@ -162,7 +163,7 @@ ADDEND_TARGET void Few(const uint8_t* tile, size_t blocks, const uint8_t* tables
       for (size_t i = 0; i < 4; ++i) result[4 * t + i] = MultiplyAdd(sums[i], Set(scale), result[4 * t + i]);
     }
   }
-  for (size_t i = 0; i < kRowTile / kWidth; ++i) Store(y + i * kWidth, result[i]);
+  for (size_t i = 0; i < kRowTile / kWidth; ++i) Store(y + i * kWidth, result[i] * Load(scales + i * kWidth));
 }
 
 }  // namespace

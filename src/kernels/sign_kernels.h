@@ -34,8 +34,8 @@ struct SignKernels {
 
   // x: blocks * kColumnBlock values. tables: blocks * kTableBytes bytes, 64-byte aligned.
   void (*build_tables)(const float* x, size_t blocks, uint8_t* tables);
-  // y[r] = sum over c of sign(r, c) * x[c] for the 32 rows of one tile.
-  void (*few)(const uint8_t* tile, size_t blocks, const uint8_t* tables, float* y);
+  // y[r] = scales[r] * sum over c of sign(r, c) * x[c] for the 32 rows of one tile.
+  void (*few)(const uint8_t* tile, size_t blocks, const uint8_t* tables, const float* scales, float* y);
 
   // lanes[c][t] = x(t, c) * scales[c] (null: 1) for the up to 32 tokens of x; lanes without a token are 0.
   void (*load_lanes)(ConstMatrixView x, const float* scales, float* lanes);

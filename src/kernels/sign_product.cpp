@@ -1,6 +1,7 @@
 #include "kernels/sign_product.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/error.h"
 #include "kernels/sign_kernels.h"
@@ -68,14 +69,16 @@ thread_local Scratch scratch;
 // scales * (signs * (input)): one of the two stages of a factored weight.
 struct Stage {
   const PackedSigns& signs;
-  const float* scales;  // for each row; null = 1
+  const float* scales;  // for each row, filled up to whole tiles; null = 1
 };
 
-float ScaleOf(const Stage& stage, size_t row) {
-  return stage.scales != nullptr ? stage.scales[row] : 1.0f;
-}
-
 // ---- Few tokens ----
+
+constexpr std::array<float, kRowTile> kOnes = [] {
+  std::array<float, kRowTile> ones;
+  ones.fill(1);
+  return ones;
+}();
 
 // x: (tokens, blocks * 64), zero beyond signs.cols(). y: (tokens, rows).
 void RunFew(const Stage& stage, ConstMatrixView x, MatrixView y, ThreadPool& pool) {
@@ -91,10 +94,18 @@ void RunFew(const Stage& stage, ConstMatrixView x, MatrixView y, ThreadPool& poo
   pool.For(tasks, [&](size_t task) {
     for (size_t tile = task * tiles / tasks; tile < (task + 1) * tiles / tasks; ++tile) {
       const size_t first = tile * kRowTile, rows = std::min(kRowTile, signs.rows() - first);
+      const float* scales = stage.scales != nullptr ? stage.scales + first : kOnes.data();
       for (size_t t = 0; t < tokens; ++t) {
-        alignas(64) float sums[kRowTile];
-        kernels.few(Tile(signs, tile), blocks, tables + t * token_bytes, sums);
-        for (size_t r = 0; r < rows; ++r) y(t, first + r) = sums[r] * ScaleOf(stage, first + r);
+        const auto multiply = [&](float* to) {
+          kernels.few(Tile(signs, tile), blocks, tables + t * token_bytes, scales, to);
+        };
+        if (rows == kRowTile) {
+          multiply(&y(t, first));
+        } else {
+          std::array<float, kRowTile> all;
+          multiply(all.data());
+          std::copy_n(all.begin(), rows, &y(t, first));
+        }
       }
     }
   });
@@ -115,6 +126,14 @@ ConstMatrixView PadRows(ConstMatrixView x, const float* scales, AlignedVector<fl
     std::fill(to + x.cols, to + width, 0.0f);
   }
   return {padded, x.rows, width, width};
+}
+
+std::shared_ptr<const float[]> PackScales(const std::vector<float>& scales, WeightMemory& memory) {
+  const std::shared_ptr<uint8_t[]> bytes =
+      memory.Allocate(Blocks(scales.size()) * kColumnBlock * sizeof(float));
+  auto* const floats = reinterpret_cast<float*>(bytes.get());
+  std::ranges::copy(scales, floats);
+  return {bytes, floats};
 }
 
 // ---- Many tokens: blocks of up to 32, each with its activations in lanes ----
@@ -230,29 +249,23 @@ void SignProduct(const PackedSigns& signs, ConstMatrixView x, MatrixView y, Thre
       });
 }
 
-PackedFactors::PackedFactors(const FactoredWeight& weight, Target target)
-    : B_(weight.B, target), A_(weight.A, target), a_(weight.a), mid_(weight.mid), b_(weight.b) {
-  weight.Validate();
-}
-
-// B first: that is the order in which they are read.
 PackedFactors::PackedFactors(const FactoredWeight& weight, WeightMemory& memory, Target target)
-    : B_(weight.B, memory, target),
+    : b_(PackScales(weight.b, memory)),
+      B_(weight.B, memory, target),
+      mid_(PackScales(weight.mid, memory)),
       A_(weight.A, memory, target),
-      a_(weight.a),
-      mid_(weight.mid),
-      b_(weight.b) {
+      a_(PackScales(weight.a, memory)) {
   weight.Validate();
 }
 
 void PackedFactors::Apply(ConstMatrixView x, MatrixView y, ThreadPool& pool, Precision precision) const {
   CheckShapes(outputs(), inputs(), x, y);
   if (outputs() == 0) return;
-  const Stage to_rank = {B_, mid_.data()}, to_outputs = {A_, a_.data()};
+  const Stage to_rank = {B_, mid_.get()}, to_outputs = {A_, a_.get()};
   ForTokens(
       x.rows, precision, pool,
       [&](size_t first, size_t count) {
-        const ConstMatrixView in = PadRows(x.Rows(first, count), b_.data(), scratch.input);
+        const ConstMatrixView in = PadRows(x.Rows(first, count), b_.get(), scratch.input);
         const size_t width = Blocks(rank()) * kColumnBlock;
         const MatrixView middle = {Grow(scratch.middle, count * width), count, width, width};
         RunFew(to_rank, in, middle, pool);
@@ -260,7 +273,7 @@ void PackedFactors::Apply(ConstMatrixView x, MatrixView y, ThreadPool& pool, Pre
         RunFew(to_outputs, middle, y.Rows(first, count), pool);
       },
       [&](size_t first, size_t count) {
-        const float* in = LoadLanes(B_.kernels(), x.Rows(first, count), b_.data(), scratch.input);
+        const float* in = LoadLanes(B_.kernels(), x.Rows(first, count), b_.get(), scratch.input);
         const float* middle = RunLanes(to_rank, in, scratch.middle, pool, precision);
         const float* out = RunLanes(to_outputs, middle, scratch.output, pool, precision);
         A_.kernels().store_lanes(out, y.Rows(first, count));

@@ -49,17 +49,23 @@ void SignProduct(const PackedSigns& signs, ConstMatrixView x, MatrixView y, Thre
 class PackedFactors {
  public:
   PackedFactors() = default;
-  explicit PackedFactors(const FactoredWeight& weight, Target target = CurrentTarget());
+  // Throws Error when the shapes of its parts do not fit.
   PackedFactors(const FactoredWeight& weight, WeightMemory& memory, Target target = CurrentTarget());
-  size_t outputs() const { return a_.size(); }
-  size_t inputs() const { return b_.size(); }
-  size_t rank() const { return mid_.size(); }
+  size_t outputs() const { return A_.rows(); }
+  size_t inputs() const { return B_.cols(); }
+  size_t rank() const { return A_.cols(); }
   // x: (tokens, inputs), y: (tokens, outputs). As SignProduct otherwise.
   void Apply(ConstMatrixView x, MatrixView y, ThreadPool& pool, Precision precision = Precision::kNear) const;
 
  private:
-  PackedSigns B_, A_;
-  std::vector<float> a_, mid_, b_;
+  // In the order in which they are read, so that whatever is being read asks for the next in time. Scales are
+  // filled up with zeros to whole tiles and blocks.
+  using Scales = std::shared_ptr<const float[]>;
+  Scales b_;
+  PackedSigns B_;
+  Scales mid_;
+  PackedSigns A_;
+  Scales a_;
 };
 
 }  // namespace addend

@@ -1,6 +1,7 @@
 // Sign products for AVX-512 with VBMI and VNNI (Ice Lake, Zen 4 and later).
 #if defined(__x86_64__)
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "kernels/prefetch.h"
@@ -81,6 +82,26 @@ ADDEND_TARGET Floats SignedBy(int bit, float value) {
   return _mm512_mask_blend_ps(kBits[bit], Set(-value), Set(value));
 }
 
+// The 16 entries of four columns.
+ADDEND_TARGET inline __m512i Entries(const float* x, const Floats signs[4]) {
+  Floats sums = Set(kEntryBias);
+  for (size_t i = 0; i < 4; ++i) sums = MultiplyAdd(Set(x[i]), signs[i], sums);
+  return _mm512_cvtps_epi32(sums);
+}
+
+// The low bytes of the 32-bit elements of a and b, then the bytes above these.
+ADDEND_TARGET inline __m512i TakeBytes(__m512i a, __m512i b) {
+  alignas(64) static constexpr auto kIndices = [] {
+    std::array<uint8_t, 64> indices{};
+    for (size_t i = 0; i < 32; ++i) {
+      indices[i] = static_cast<uint8_t>(4 * i);
+      indices[i + 32] = static_cast<uint8_t>(4 * i + 1);
+    }
+    return indices;
+  }();
+  return _mm512_permutex2var_epi8(a, LoadBytes(kIndices.data()), b);
+}
+
 ADDEND_TARGET void BuildTables(const float* x, size_t blocks, uint8_t* tables) {
   for (size_t first = 0; first < blocks; first += kScaleBlocks) {
     const size_t count = std::min(kScaleBlocks, blocks - first) * kColumnBlock;
@@ -90,18 +111,15 @@ ADDEND_TARGET void BuildTables(const float* x, size_t blocks, uint8_t* tables) {
     const float scale = largest / kEntryLimit, inverse = Inverse(kEntryLimit, largest);
     std::memcpy(to + kScaleOffset, &scale, sizeof scale);
 
-    const Floats s0 = SignedBy(0, inverse), s1 = SignedBy(1, inverse), s2 = SignedBy(2, inverse),
-                 s3 = SignedBy(3, inverse);
-    for (size_t c = 0; c < count; c += 4) {
-      Floats sums = _mm512_fmadd_ps(Set(from[c]), s0, Set(kEntryBias));
-      sums = _mm512_fmadd_ps(Set(from[c + 1]), s1, sums);
-      sums = _mm512_fmadd_ps(Set(from[c + 2]), s2, sums);
-      sums = _mm512_fmadd_ps(Set(from[c + 3]), s3, sums);
-      const __m512i entries = _mm512_cvtps_epi32(sums);
-      uint8_t* low = to + c / kColumnBlock * kTableBytes + c % kColumnBlock / 16 * 128 + c % 16 * 4;
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(low), _mm512_cvtepi32_epi8(entries));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(low + 64),
-                       _mm512_cvtepi32_epi8(_mm512_srli_epi32(entries, 8)));
+    const Floats signs[4] = {SignedBy(0, inverse), SignedBy(1, inverse), SignedBy(2, inverse),
+                             SignedBy(3, inverse)};
+    for (size_t c = 0; c < count; c += 16) {
+      // Of two groups of columns each: 32 low bytes, 32 high bytes.
+      const __m512i a = TakeBytes(Entries(from + c, signs), Entries(from + c + 4, signs)),
+                    b = TakeBytes(Entries(from + c + 8, signs), Entries(from + c + 12, signs));
+      uint8_t* low = to + c / kColumnBlock * kTableBytes + c % kColumnBlock * 8;
+      _mm512_storeu_si512(low, _mm512_shuffle_i64x2(a, b, 0x44));
+      _mm512_storeu_si512(low + 64, _mm512_shuffle_i64x2(a, b, 0xee));
     }
   }
 }
@@ -117,7 +135,8 @@ ADDEND_TARGET inline void AddLookups(__m512i table, __m512i low, __m512i high, D
   sums.rows[1] = _mm512_dpbusd_epi32(sums.rows[1], _mm512_permutexvar_epi8(high, table), ones);
 }
 
-ADDEND_TARGET void Few(const uint8_t* tile, size_t blocks, const uint8_t* tables, float* y) {
+ADDEND_TARGET void Few(const uint8_t* tile, size_t blocks, const uint8_t* tables, const float* scales,
+                       float* y) {
   const __m512i nibble = _mm512_set1_epi8(15), table_of_byte = _mm512_set1_epi32(0x30201000);
   Floats result[2] = {Set(0), Set(0)};
   for (size_t first = 0; first < blocks; first += kScaleBlocks) {
@@ -149,8 +168,8 @@ ADDEND_TARGET void Few(const uint8_t* tile, size_t blocks, const uint8_t* tables
       result[half] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), Set(scale), result[half]);
     }
   }
-  _mm512_storeu_ps(y, result[0]);
-  _mm512_storeu_ps(y + 16, result[1]);
+  Store(y, result[0] * Load(scales));
+  Store(y + 16, result[1] * Load(scales + 16));
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ void BuildTables(const float* x, size_t blocks, uint8_t* tables) {
   }
 }
 
-void Few(const uint8_t* tile, size_t blocks, const uint8_t* tables, float* y) {
+void Few(const uint8_t* tile, size_t blocks, const uint8_t* tables, const float* scales, float* y) {
   for (size_t r = 0; r < kRowTile; ++r) {
     float sum = 0;
     for (size_t b = 0; b < blocks; ++b) {
@@ -33,7 +33,7 @@ void Few(const uint8_t* tile, size_t blocks, const uint8_t* tables, float* y) {
       const uint64_t word = Word(tile + b * kSignBlockBytes, r);
       for (size_t c = 0; c < kColumnBlock; ++c) sum += (word >> c) & 1 ? x[c] : -x[c];
     }
-    y[r] = sum;
+    y[r] = scales[r] * sum;
   }
 }
 

@@ -176,7 +176,8 @@ TEST_P(SignProductOn, AppliesAFactoredWeight) {
   for (const size_t rank : {1, 64, 100}) {
     const FactoredWeight weight = {SignMatrix::Random(45, rank, rng), SignMatrix::Random(rank, 70, rng),
                                    NormalVector(45, rng), NormalVector(rank, rng), NormalVector(70, rng)};
-    const PackedFactors packed(weight);
+    WeightMemory memory;
+    const PackedFactors packed(weight, memory);
     EXPECT_EQ(packed.outputs(), 45u);
     EXPECT_EQ(packed.inputs(), 70u);
     for (const size_t tokens : {1, 5, 40}) {
