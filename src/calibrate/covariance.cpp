@@ -4,7 +4,6 @@
 
 #include "base/interrupt.h"
 #include "linalg/gemm.h"
-#include "train/train_block.h"
 #include "train/train_model.h"
 
 namespace addend {
@@ -60,7 +59,7 @@ void DenseStream::Advance(BlockCovariance* covariance) {
   for (size_t first = 0; first < hidden_.rows(); first += group) {
     ThrowIfInterrupted();
     const MatrixView rows = hidden_.view().Rows(first, std::min(group, hidden_.rows() - first));
-    block.Forward(rows, length_, rows, nullptr, workspace_,
+    block.Forward(rows, length_, rows, &tape_, workspace_,
                   covariance != nullptr ? add_gram : InputObserver());
   }
   ++next_;

@@ -5,6 +5,7 @@
 #include "calibrate/sequences.h"
 #include "kernels/sign_product.h"
 #include "model/model.h"
+#include "train/train_block.h"
 #include "train/workspace.h"
 
 namespace addend {
@@ -33,6 +34,7 @@ class DenseStream {
   void Advance(BlockCovariance* covariance);
   const Model& model_;
   Workspace workspace_;
+  BlockTape tape_{.for_backward = false};  // keeps its memory
   Precision precision_;
   size_t length_ = 0;
   size_t next_ = 0;

@@ -1,11 +1,11 @@
 #include "calibrate/prefix_stream.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/interrupt.h"
 #include "linalg/gemm.h"
 #include "linalg/solve.h"
-#include "train/train_block.h"
 #include "train/train_model.h"
 
 namespace addend {
@@ -15,30 +15,30 @@ bool AddsToStream(const ModelConfig& config, Site site) {
   return (site == Site::kO || site == Site::kDown) && !config.post_norms;
 }
 
-Matrix Copy(ConstMatrixView m) {
-  Matrix copy(m.rows, m.cols);
+Borrowed Copy(ConstMatrixView m, Workspace& workspace) {
+  Borrowed copy = workspace.Borrow(m.rows, m.cols);
   CopyRows(m, copy);
   return copy;
 }
 
-// What one block makes of some hidden states: the input at a site, and the residual stream beside it.
+// What one block makes of some hidden states: the input at a site, and the residual stream beside it where
+// the layer's output is added to it.
 struct SiteInput {
-  Matrix input, residual;
+  std::optional<Borrowed> input, residual;
 };
 
-SiteInput Look(const TrainBlock& block, Site site, ConstMatrixView hidden, size_t length,
+SiteInput Look(const TrainBlock& block, Site site, ConstMatrixView hidden, size_t length, BlockTape& tape,
                Workspace& workspace) {
   SiteInput found;
   const InputObserver keep = [&](LinearKind at, ConstMatrixView x) {
     if (at != LinearsOf(site).front()) return true;
-    found.input = Copy(x);
+    found.input.emplace(Copy(x, workspace));
     return false;
   };
-  BlockTape tape;
-  Matrix unused(hidden.rows, hidden.cols);
+  const Borrowed unused = workspace.Borrow(hidden.rows, hidden.cols);
   block.Forward(hidden, length, unused, &tape, workspace, keep);
-  if (site == Site::kO) found.residual = Copy(hidden);
-  if (site == Site::kDown) found.residual = std::move(tape.middle);
+  if (site == Site::kO) found.residual.emplace(Copy(hidden, workspace));
+  if (site == Site::kDown) found.residual.emplace(Copy(tape.middle, workspace));
   return found;
 }
 
@@ -119,14 +119,14 @@ SiteMoments PrefixStream::Measure(Site site, const Block& compressed) {
   const float weight = 1.0f / static_cast<float>(dense_hidden_.rows());
   ThreadPool& pool = workspace_.pool;
   ForGroups([&](ConstMatrixView dense_rows, ConstMatrixView compressed_rows) {
-    const SiteInput z = Look(original, site, dense_rows, length_, workspace_);
-    const SiteInput x = Look(student, site, compressed_rows, length_, workspace_);
-    AddGram(x.input, weight, moments.covariance, pool);
-    Gemm(Op::kTranspose, z.input, Op::kNone, x.input, moments.cross, pool, weight, 1);
+    const SiteInput z = Look(original, site, dense_rows, length_, tape_, workspace_);
+    const SiteInput x = Look(student, site, compressed_rows, length_, tape_, workspace_);
+    AddGram(*x.input, weight, moments.covariance, pool);
+    Gemm(Op::kTranspose, *z.input, Op::kNone, *x.input, moments.cross, pool, weight, 1);
     if (moments.residual.empty()) return;
-    Matrix ahead = z.residual;
-    for (size_t i = 0; i < ahead.size(); ++i) ahead.values()[i] -= x.residual.values()[i];
-    Gemm(Op::kTranspose, ahead, Op::kNone, x.input, moments.residual, pool, weight, 1);
+    const std::span<float> ahead = z.residual->values();
+    for (size_t i = 0; i < ahead.size(); ++i) ahead[i] -= x.residual->values()[i];
+    Gemm(Op::kTranspose, *z.residual, Op::kNone, *x.input, moments.residual, pool, weight, 1);
   });
   return moments;
 }
@@ -134,12 +134,12 @@ SiteMoments PrefixStream::Measure(Site site, const Block& compressed) {
 void PrefixStream::Advance(const Block& compressed, const Tuner& tune) {
   const TrainBlock original(dense_.config, dense_.blocks.at(next_), next_);
   ForGroups([&](MatrixView dense_rows, MatrixView) {
-    original.Forward(dense_rows, length_, dense_rows, nullptr, workspace_);
+    original.Forward(dense_rows, length_, dense_rows, &tape_, workspace_);
   });
   if (tune) tune(compressed_hidden_, dense_hidden_);
   const TrainBlock student(dense_.config, compressed, next_);
   ForGroups([&](MatrixView, MatrixView compressed_rows) {
-    student.Forward(compressed_rows, length_, compressed_rows, nullptr, workspace_);
+    student.Forward(compressed_rows, length_, compressed_rows, &tape_, workspace_);
   });
   ++next_;
 }

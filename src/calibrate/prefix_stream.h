@@ -9,6 +9,7 @@
 #include "base/threads.h"
 #include "calibrate/sequences.h"
 #include "model/model.h"
+#include "train/train_block.h"
 #include "train/workspace.h"
 
 namespace addend {
@@ -54,6 +55,7 @@ class PrefixStream {
 
   const Model& dense_;
   Workspace workspace_;
+  BlockTape tape_{.for_backward = false};  // keeps its memory
   size_t length_ = 0;
   size_t next_ = 0;
   Matrix dense_hidden_, compressed_hidden_;

@@ -99,7 +99,7 @@ void TrainBlock::Forward(ConstMatrixView x, size_t length, MatrixView y, BlockTa
   if (length == 0 || x.rows % length != 0) {
     throw Error("train block: ", x.rows, " rows are not whole sequences of ", length);
   }
-  BlockTape temporary;
+  BlockTape temporary{.for_backward = false};
   const ForwardPass pass{tape != nullptr ? *tape : temporary, workspace, observer};
   pass.tape.length = length;
   rope_.Extend(length);
@@ -145,7 +145,8 @@ void TrainBlock::ForwardFeedForward(MatrixView y, const ForwardPass& pass) const
 
 Borrowed TrainBlock::ForwardLinear(LinearKind kind, ConstMatrixView x, const ForwardPass& pass) const {
   Borrowed y = pass.workspace.Borrow(x.rows, linear(kind).outputs());
-  linear(kind).Forward(x, y, &pass.tape.linears[Index(kind)], pass.workspace);
+  linear(kind).Forward(x, y, pass.tape.for_backward ? &pass.tape.linears[Index(kind)] : nullptr,
+                       pass.workspace);
   return y;
 }
 

@@ -17,6 +17,8 @@ namespace addend {
 // What Backward needs beside the input of the block. Cheap values (norms, rope, activations, attention
 // probabilities) are computed again instead of kept. A tape may be used again and again; it keeps its memory.
 struct BlockTape {
+  // false: Backward will not follow, and what the linears give is not kept.
+  bool for_backward = true;
   size_t length = 0;
   std::array<LinearTape, kLinearKinds.size()> linears;  // by LinearKind
   Matrix log_sum_exp;                                   // of the attention scores: tokens x heads
