@@ -136,13 +136,14 @@ ADDEND_TARGET void BuildTables(const float* x, size_t blocks, uint8_t* tables) {
 
 ADDEND_TARGET void Few(const uint8_t* tile, size_t blocks, const uint8_t* tables, const float* scales,
                        float* y) {
+  const size_t ahead = PrefetchDistance(blocks * kTableBytes);
   Floats result[kRowTile / kWidth] = {};
   for (size_t first = 0; first < blocks; first += kScaleBlocks) {
     const size_t end = std::min(blocks, first + kScaleBlocks);
     // At most 32 times two digits of 127: no sum exceeds 16 bits, even signed.
     ByteSums low[kTileVectors] = {}, high[kTileVectors] = {};
     for (size_t b = first; b < end; ++b) {
-      PrefetchAhead(tile + b * kSignBlockBytes, kSignBlockBytes);
+      PrefetchAhead(tile + b * kSignBlockBytes, kSignBlockBytes, ahead);
       for (size_t v = 0; v < 8; ++v) {
         const uint8_t* packed = tile + b * kSignBlockBytes + kRowTile * v;
         const uint8_t* table = tables + b * kTableBytes + 64 * v;

@@ -138,6 +138,7 @@ ADDEND_TARGET inline void AddLookups(__m512i table, __m512i low, __m512i high, D
 ADDEND_TARGET void Few(const uint8_t* tile, size_t blocks, const uint8_t* tables, const float* scales,
                        float* y) {
   const __m512i nibble = _mm512_set1_epi8(15), table_of_byte = _mm512_set1_epi32(0x30201000);
+  const size_t ahead = PrefetchDistance(blocks * kTableBytes);
   Floats result[2] = {Set(0), Set(0)};
   for (size_t first = 0; first < blocks; first += kScaleBlocks) {
     const size_t end = std::min(blocks, first + kScaleBlocks);
@@ -146,7 +147,7 @@ ADDEND_TARGET void Few(const uint8_t* tile, size_t blocks, const uint8_t* tables
     for (size_t b = first; b < end; ++b) {
       const uint8_t* bytes = tile + b * kSignBlockBytes;
       const uint8_t* table = tables + b * kTableBytes;
-      PrefetchAhead(bytes, kSignBlockBytes);
+      PrefetchAhead(bytes, kSignBlockBytes, ahead);
       for (size_t v = 0; v < 4; ++v) {
         const __m512i packed = LoadBytes(bytes + 64 * v);
         // (byte & 15) | table << 4; 0xea: (a & b) | c.
