@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -69,20 +70,31 @@ Sequences Interleave(std::vector<Sequences> sources) {
   return result;
 }
 
-// Takes `count` sequences away from the ends of the sources, in proportion to their lengths, and mixes them.
-Sequences TakeEnds(std::vector<Sequences>& sources, size_t count) {
+// Takes `count` sequences away from a source, spread evenly over it: one part alone, such as the end of a
+// file that is sorted, is often unlike the rest. Every other one comes first.
+Sequences TakeSpread(Sequences& source, size_t count) {
+  Sequences taken[2], rest;
+  size_t next = 0;
+  for (size_t i = 0; i < source.size(); ++i) {
+    const bool wanted = next < count && i == (2 * next + 1) * source.size() / (2 * count);
+    (wanted ? taken[next++ % 2] : rest).push_back(std::move(source[i]));
+  }
+  source = std::move(rest);
+  std::ranges::move(taken[1], std::back_inserter(taken[0]));
+  return std::move(taken[0]);
+}
+
+// Takes `count` sequences away from the sources, in proportion to their lengths, and mixes them.
+Sequences TakeSpread(std::vector<Sequences>& sources, size_t count) {
   const size_t total = CountOf(sources);
-  std::vector<Sequences> ends;
+  std::vector<Sequences> apart;
   size_t passed = 0;  // of `total`
   for (Sequences& source : sources) {
     const size_t begin = passed * count / total;
     passed += source.size();
-    const size_t share = passed * count / total - begin;
-    const auto first = source.end() - static_cast<ptrdiff_t>(share);
-    ends.emplace_back(std::make_move_iterator(first), std::make_move_iterator(source.end()));
-    source.erase(first, source.end());
+    apart.push_back(TakeSpread(source, passed * count / total - begin));
   }
-  return Interleave(std::move(ends));
+  return Interleave(std::move(apart));
 }
 
 // Without a BOS the model needs some first token; a random one gives varied text (as in LLM-QAT, arXiv
@@ -158,7 +170,7 @@ CalibrationText ReadCalibrationText(std::span<const Path> files, const Tokenizer
   }
   // Both parts together are never more than a quarter of the whole.
   const size_t size = std::clamp<size_t>(total / 8, 1, options.held_out);
-  Sequences apart = TakeEnds(sources, 2 * size);
+  Sequences apart = TakeSpread(sources, 2 * size);
   const auto middle = std::make_move_iterator(apart.begin() + static_cast<ptrdiff_t>(size));
   text.test.assign(std::make_move_iterator(apart.begin()), middle);
   text.held_out.assign(middle, std::make_move_iterator(apart.end()));

@@ -32,9 +32,9 @@ struct CalibrationText {
 };
 
 // Reads each file once ("-" = standard input) and cuts it into sequences of options.length tokens (with BOS
-// in front where the model wants one). The ends of the files are held_out, and what stands before them is
-// test. Throws Error when a file is unreadable or all of them together give fewer than three sequences;
-// Interrupted on request.
+// in front where the model wants one). Those of held_out and test are spread evenly over each file. Throws
+// Error when a file is unreadable or all of them together give fewer than three sequences; Interrupted on
+// request.
 CalibrationText ReadCalibrationText(std::span<const Path> files, const Tokenizer& tokenizer,
                                     const CalibrationOptions& options);
 
