@@ -12,6 +12,7 @@
 #include "evaluate/statistics.h"
 #include "kernels/read_bandwidth.h"
 #include "kernels/target.h"
+#include "model/model.h"
 #include "model/synthetic_model.h"
 #include "model/transformer.h"
 

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/generate_options.h"
 #include "cli/output.h"
+#include "model/model.h"
 
 namespace addend {
 namespace {

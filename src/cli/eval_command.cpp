@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/eval_parts.h"
 #include "cli/output.h"
+#include "model/model.h"
 
 namespace addend {
 namespace {

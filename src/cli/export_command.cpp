@@ -5,6 +5,7 @@
 #include "base/interrupt.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "model/model.h"
 
 namespace addend {
 namespace {

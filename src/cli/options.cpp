@@ -48,12 +48,6 @@ CLI::Option* AddModel(CLI::App& app, Path& model, const std::string& help) {
   return AddPath(app, "-m,--model,MODEL", model, help)->required();
 }
 
-Model LoadCheckedModel(const Path& path) {
-  Model model = LoadModel(path);
-  CheckFinite(model);
-  return model;
-}
-
 void CheckOutputFolder(const std::vector<Path>& inputs, const Path& out) {
   for (const Path& input : inputs) {
     if (SameFile(input, out)) {

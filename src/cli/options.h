@@ -15,7 +15,7 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "base/progress.h"
-#include "model/model.h"
+#include "tensor/dtype.h"
 
 namespace addend {
 
@@ -50,8 +50,6 @@ void AddTargetOption(CLI::App& app);
 
 // The model, as the first argument or behind -m; required.
 CLI::Option* AddModel(CLI::App& app, Path& model, const std::string& help);
-// LoadModel and CheckFinite: what a command calls before it works with the weights.
-Model LoadCheckedModel(const Path& path);
 // Before any work: throws Error when a file cannot be written as `out`, or would replace an input or a file
 // in one that is a folder. Changes nothing.
 void CheckOutput(const std::vector<Path>& inputs, const Path& out);

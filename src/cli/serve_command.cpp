@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/generate_options.h"
 #include "cli/output.h"
+#include "model/model.h"
 #include "serve/http_server.h"
 
 namespace addend {

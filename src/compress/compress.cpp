@@ -269,8 +269,7 @@ class Job {
     // File names need not be UTF-8, JSON must be.
     measured.metadata.Set(kRecipeKey, Recipe().dump(-1, ' ', false, Json::error_handler_t::replace));
     SaveModel(measured, out_);
-    const Model delivered = LoadModel(out_);  // also compares its checksums
-    CheckFinite(delivered);
+    const Model delivered = LoadCheckedModel(out_);  // also compares its checksums
     if (Checksums(out_) != Checksums(candidate)) {
       throw Error(out_.string(), ": the weights read back are not those that were measured");
     }

@@ -29,8 +29,7 @@ void CheckShapes(const Path& path, const Model& model, const Model& dense) {
 }  // namespace
 
 CompressedStart LoadStart(const Path& path, const Model& dense) {
-  CompressedStart start{.model = LoadModel(path), .recipe = {}, .linears = {}};
-  CheckFinite(start.model);
+  CompressedStart start{.model = LoadCheckedModel(path), .recipe = {}, .linears = {}};
   CheckShapes(path, start.model, dense);
   start.recipe = RecipeOf(start.model);
   for (size_t b = 0; b < start.model.blocks.size(); ++b) {

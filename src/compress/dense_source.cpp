@@ -42,14 +42,13 @@ StoredMatrix Converted(const StoredMatrix& matrix, DType type, Rounding rounding
 }  // namespace
 
 Model LoadDenseModel(const Path& source) {
-  Model model = LoadModel(source);
+  Model model = LoadCheckedModel(source);
   const auto check = [&](const Linear& linear) {
     if (linear.factored()) throw Error(source.string(), ": is already compressed; give the original model");
   };
   check(model.embedding);
   check(model.HeadMatrix());
   for (const Block& block : model.blocks) std::ranges::for_each(block.linears, check);
-  CheckFinite(model);
   return model;
 }
 

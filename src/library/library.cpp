@@ -13,12 +13,6 @@
 namespace addend {
 namespace {
 
-Model LoadChecked(const Path& path) {
-  Model model = LoadModel(path);
-  CheckFinite(model);
-  return model;
-}
-
 GenerateOptions ToGenerateOptions(const WriteOptions& options) {
   GenerateOptions generate{.max_tokens = options.max_tokens, .stop = options.stop};
   generate.sampling.repetition_penalty = options.repetition_penalty;
@@ -55,7 +49,7 @@ const char* Version() {
 struct LanguageModel::State {
   State(const Path& path, const LoadOptions& options)
       : origin(path.string()),
-        model(LoadChecked(path)),
+        model(LoadCheckedModel(path)),
         tokenizer(LoadTokenizer(path)),
         pool(options.threads),
         transformer(model, pool),

@@ -15,4 +15,10 @@ Model LoadModel(const Path& path) {
   return compressed ? LoadCompressed(std::move(file)) : LoadDenseGguf(std::move(file));
 }
 
+Model LoadCheckedModel(const Path& path) {
+  Model model = LoadModel(path);
+  CheckFinite(model);
+  return model;
+}
+
 }  // namespace addend

@@ -103,9 +103,10 @@ struct Model {
 // GGUF's "llama" are the exception: their rows are brought to Hugging Face's order, in memory.)
 Model LoadModel(const Path& path);
 
-// Throws Error naming the first matrix that holds a NaN or an infinity. Reads every weight once, on all CPUs;
-// commands call it on a model that was just loaded, before they spend time on it.
+// Throws Error naming the first matrix that holds a NaN or an infinity. Reads every weight once, on all CPUs.
 void CheckFinite(const Model& model);
+// Both: for whoever is about to spend time on the weights.
+Model LoadCheckedModel(const Path& path);
 
 // Writes `model` as our compressed GGUF: factored linears (embedding and head among them) as signs and
 // scales, dense ones as they are, metadata as given, a checksum for each tensor. Atomic; the same model gives
