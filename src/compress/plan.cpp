@@ -170,15 +170,15 @@ double BlockTuningSeconds(const Work& work, const CompressPlan& plan) {
 }
 
 // A token costs, in products of floats: the head three times (the teacher's logits, the student's, the
-// gradient of their input), the teacher for every second time that a sequence is used, and the gradients of
-// the signs where they are trained; all of that twice as fast where there are products in bfloat16. And four
-// sign products, which are about four times as fast.
+// gradient of their input), the teacher (unless its sequence was there before), and the gradients of the
+// signs where they are trained; all of that twice as fast where there are products in bfloat16. And four sign
+// products, which are about four times as fast.
 double DistillSeconds(const Work& work, const CompressPlan& plan) {
   const CompressOptions& options = work.options;
   if (options.distill_seconds) return *options.distill_seconds;
   if (options.seconds) return std::max(0.0, *options.seconds - plan.Seconds());
   const double of_signs = options.Settings().train == Training::kAll ? plan.size.linear_bits : 0;
-  const double floats = 3 * work.Head() + work.Weights() / 2 + of_signs;
+  const double floats = 3 * work.Head() + work.Weights() + of_signs;
   const double of_a_token = 2 * (floats / (HasBf16Product() ? 2 : 1) + 0.5 * plan.size.linear_bits);
   const double tokens =
       static_cast<double>(options.Settings().distill_steps * DistillOptions().batch) * work.SequenceTokens();

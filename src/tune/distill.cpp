@@ -16,13 +16,9 @@
 namespace addend {
 namespace {
 
-// Each sequence comes back so often at least, which saves the teacher's time for new ones; scales fit few
-// sequences too closely (docs/results.md).
-constexpr size_t kEpochs = 2;
 // The gains' learning rate for each nat of held-out KL at the start, and its limit: a student that is near to
 // the original would be thrown back by large steps (docs/results.md).
 constexpr double kRatePerNat = 2.5e-3, kMostRate = 1e-2;
-constexpr size_t kFewestSequences = 64;
 constexpr double kScalesAlone = 0.1;  // of the steps, at the beginning
 constexpr size_t kHeldOutChecks = 5;  // over the whole run, beside the one before it
 
@@ -95,14 +91,15 @@ class Distillation {
     smoothed_loss_ = smoothed_loss_ == 0 ? loss : 0.9 * smoothed_loss_ + 0.1 * loss;
   }
 
-  // Sets ids_ to the sequences of this step; returns what the teacher says about them.
+  // Sets ids_ to the sequences of this step; returns what the teacher says about them. New ones as long as
+  // there are any: to come back to some would save the teacher's time, but is worse on other text
+  // (docs/results.md).
   Matrix TakeBatch() {
     const size_t length = text_.length;
-    const size_t count = state_.total_steps > 0 ? SequencesFor(state_.total_steps) : text_.training.size();
     ids_.clear();
     Matrix normed(options_.batch * length, student_.config.hidden);
     for (size_t i = 0; i < options_.batch; ++i) {
-      const size_t index = (state_.step * options_.batch + i) % count;
+      const size_t index = (state_.step * options_.batch + i) % text_.training.size();
       const std::vector<TokenId>& sequence = text_.training[index];
       ids_.insert(ids_.end(), sequence.begin(), sequence.end());
       training_teacher_.Normed(index, normed.view().Rows(i * length, length));
@@ -163,14 +160,12 @@ class Distillation {
   size_t StepsIn(double seconds) const {
     const double teaching = training_teacher_.seconds() / static_cast<double>(training_teacher_.computed());
     const double step = step_seconds_ / static_cast<double>(timed_steps_);
-    const double teaching_of_a_step = static_cast<double>(options_.batch) * teaching / kEpochs;
-    const auto sequences = SequencesFor(static_cast<size_t>(seconds / (step + teaching_of_a_step)));
-    return static_cast<size_t>(std::max(0.0, (seconds - static_cast<double>(sequences) * teaching) / step));
-  }
-
-  size_t SequencesFor(size_t steps) const {
-    const size_t count = text_.training.size();
-    return std::clamp(steps * options_.batch / kEpochs, std::min(kFewestSequences, count), count);
+    const auto batch = static_cast<double>(options_.batch),
+               sequences = static_cast<double>(text_.training.size());
+    const double with_new_text = seconds / (step + batch * teaching);
+    const double steps =
+        with_new_text * batch <= sequences ? with_new_text : (seconds - sequences * teaching) / step;
+    return static_cast<size_t>(std::max(0.0, steps));
   }
 
   bool CheckIsDue() const {
